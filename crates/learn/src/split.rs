@@ -1,0 +1,273 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::SplitMix64;
+
+/// Two parts of the examples, as indices in rising order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// What is learned from.
+    pub train: Vec<usize>,
+    /// What is held out.
+    pub test: Vec<usize>,
+}
+
+/// Why examples can't be split.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SplitError {
+    /// A share that leaves one part empty by itself.
+    Fraction(f64),
+    /// Fewer than two folds.
+    Folds(usize),
+    /// Fewer than two examples, or groups if they are kept whole.
+    TooFew {
+        /// How many there are.
+        parts: usize,
+    },
+    /// Every stratum has a single example: nothing can be held out without
+    /// losing one.
+    Singles,
+    /// Not one group for each stratum given.
+    Lengths {
+        /// Strata given.
+        strata: usize,
+        /// Groups given.
+        groups: usize,
+    },
+}
+
+/// Sets `test_fraction` of the examples aside, the same share of each stratum as
+/// nearly as whole numbers allow (largest remainders). `strata` has one number
+/// an example: its class, or class and kind together. A stratum keeps at least
+/// one example to train on.
+///
+/// # Errors
+///
+/// A fraction that is not between 0 and 1, fewer than two examples, or none that
+/// can be spared.
+pub fn stratified_split(
+    strata: &[usize],
+    test_fraction: f64,
+    seed: u64,
+) -> Result<Split, SplitError> {
+    check_fraction(test_fraction)?;
+    if strata.len() < 2 {
+        return Err(SplitError::TooFew { parts: strata.len() });
+    }
+    let mut members: Vec<Vec<usize>> = members(strata).into_values().collect();
+    let room: usize = members.iter().map(|m| m.len() - 1).sum();
+    if room == 0 {
+        return Err(SplitError::Singles);
+    }
+    let wanted = (strata.len() as f64 * test_fraction).round() as usize;
+    let wanted = wanted.clamp(1, room);
+
+    let mut taken: Vec<usize> = members
+        .iter()
+        .map(|m| ((m.len() as f64 * test_fraction) as usize).min(m.len() - 1))
+        .collect();
+    while taken.iter().sum::<usize>() < wanted {
+        // The stratum that is farthest behind its share gives one more.
+        let behind = |k: usize| members[k].len() as f64 * test_fraction - taken[k] as f64;
+        let next = (0..members.len())
+            .filter(|&k| taken[k] + 1 < members[k].len())
+            .reduce(|a, b| if behind(b) > behind(a) { b } else { a })
+            .expect("there is room for all that are wanted");
+        taken[next] += 1;
+    }
+
+    let mut random = SplitMix64::new(seed);
+    let mut split = Split { train: Vec::new(), test: Vec::new() };
+    for (members, taken) in members.iter_mut().zip(taken) {
+        random.shuffle(members);
+        split.test.extend(&members[..taken]);
+        split.train.extend(&members[taken..]);
+    }
+    split.test.sort_unstable();
+    split.train.sort_unstable();
+    Ok(split)
+}
+
+/// The fold of each example, `0..folds`: each fold gets as many examples as the
+/// next, give or take one, of all and of each stratum. A stratum smaller than
+/// `folds` is in as many folds as it has examples; with fewer examples than
+/// folds there are as many folds as examples.
+///
+/// # Errors
+///
+/// Fewer than two folds or examples.
+pub fn stratified_folds(
+    strata: &[usize],
+    folds: usize,
+    seed: u64,
+) -> Result<Vec<usize>, SplitError> {
+    let folds = check_folds(folds, strata.len())?;
+    let mut random = SplitMix64::new(seed);
+    let mut fold_of = vec![0; strata.len()];
+    // Dealt like cards, each stratum going on where the last one ended.
+    let mut next = 0;
+    for mut members in members(strata).into_values() {
+        random.shuffle(&mut members);
+        for example in members {
+            fold_of[example] = next % folds;
+            next += 1;
+        }
+    }
+    Ok(fold_of)
+}
+
+/// As [`stratified_split`], but all examples of one group stand on one side:
+/// photos of one object, pages of one book. The shares are as near as a greedy
+/// deal of whole groups, largest first, comes.
+///
+/// # Errors
+///
+/// As [`stratified_split`]; fewer than two groups; not one group an example.
+pub fn grouped_split(
+    strata: &[usize],
+    groups: &[usize],
+    test_fraction: f64,
+    seed: u64,
+) -> Result<Split, SplitError> {
+    check_fraction(test_fraction)?;
+    let groups = Groups::new(strata, groups, seed)?;
+    let mut sides = groups.deal(&[1.0 - test_fraction, test_fraction]);
+    // Groups too coarse for the fraction may all fall on one side: the smallest,
+    // which is the last, crosses over.
+    if let (Some(missing), Some(last)) = ((0..2).find(|s| !sides.contains(s)), sides.last_mut()) {
+        *last = missing;
+    }
+    let mut test: Vec<usize> = groups.of(&sides, 1).collect();
+    let mut train: Vec<usize> = groups.of(&sides, 0).collect();
+    test.sort_unstable();
+    train.sort_unstable();
+    Ok(Split { train, test })
+}
+
+/// As [`stratified_folds`], but all examples of one group are in one fold; with
+/// fewer groups than folds there are as many folds as groups.
+///
+/// # Errors
+///
+/// As [`stratified_folds`]; fewer than two groups; not one group an example.
+pub fn grouped_folds(
+    strata: &[usize],
+    groups: &[usize],
+    folds: usize,
+    seed: u64,
+) -> Result<Vec<usize>, SplitError> {
+    let groups = Groups::new(strata, groups, seed)?;
+    let folds = check_folds(folds, groups.members.len())?;
+    let sides = groups.deal(&vec![1.0; folds]);
+    let mut fold_of = vec![0; strata.len()];
+    for (members, fold) in groups.members.iter().zip(sides) {
+        members.iter().for_each(|&i| fold_of[i] = fold);
+    }
+    Ok(fold_of)
+}
+
+fn check_fraction(fraction: f64) -> Result<(), SplitError> {
+    if fraction > 0.0 && fraction < 1.0 { Ok(()) } else { Err(SplitError::Fraction(fraction)) }
+}
+
+fn check_folds(folds: usize, parts: usize) -> Result<usize, SplitError> {
+    match (folds, parts) {
+        (0 | 1, _) => Err(SplitError::Folds(folds)),
+        (_, 0 | 1) => Err(SplitError::TooFew { parts }),
+        _ => Ok(folds.min(parts)),
+    }
+}
+
+fn members(keys: &[usize]) -> BTreeMap<usize, Vec<usize>> {
+    let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (example, &key) in keys.iter().enumerate() {
+        members.entry(key).or_default().push(example);
+    }
+    members
+}
+
+/// Groups to deal, largest first, equals in random order.
+struct Groups {
+    members: Vec<Vec<usize>>,
+    /// The stratum of each example, numbered from 0 without gaps.
+    stratum_of: Vec<usize>,
+    /// Examples of each stratum.
+    totals: Vec<f64>,
+}
+
+impl Groups {
+    fn new(strata: &[usize], groups: &[usize], seed: u64) -> Result<Groups, SplitError> {
+        if strata.len() != groups.len() {
+            return Err(SplitError::Lengths { strata: strata.len(), groups: groups.len() });
+        }
+        let mut by_group: Vec<Vec<usize>> = members(groups).into_values().collect();
+        if by_group.len() < 2 {
+            return Err(SplitError::TooFew { parts: by_group.len() });
+        }
+        SplitMix64::new(seed).shuffle(&mut by_group);
+        by_group.sort_by_key(|members| std::cmp::Reverse(members.len()));
+        let mut stratum_of = vec![0; strata.len()];
+        let mut totals = Vec::new();
+        for (stratum, members) in members(strata).into_values().enumerate() {
+            members.iter().for_each(|&i| stratum_of[i] = stratum);
+            totals.push(members.len() as f64);
+        }
+        Ok(Groups { members: by_group, stratum_of, totals })
+    }
+
+    /// A side for each group. Each goes where it adds least to
+    /// Σ (share of the stratum)² / capacity, which is smallest when every side
+    /// has its capacity's share of every stratum; of equals, to the emptiest.
+    fn deal(&self, capacities: &[f64]) -> Vec<usize> {
+        let strata = self.totals.len();
+        let mut shares = vec![vec![0f64; strata]; capacities.len()];
+        let mut sizes = vec![0usize; capacities.len()];
+        let mut sides = Vec::with_capacity(self.members.len());
+        let mut of_group = vec![0f64; strata];
+        for members in &self.members {
+            of_group.fill(0.0);
+            for &i in members {
+                of_group[self.stratum_of[i]] += 1.0 / self.totals[self.stratum_of[i]];
+            }
+            let cost = |side: usize| {
+                let added: f64 =
+                    shares[side].iter().zip(&of_group).map(|(s, g)| (2.0 * s + g) * g).sum();
+                (added / capacities[side], sizes[side])
+            };
+            let best = (0..capacities.len())
+                .reduce(|a, b| if cost(b) < cost(a) { b } else { a })
+                .expect("there is a side");
+            shares[best].iter_mut().zip(&of_group).for_each(|(s, g)| *s += g);
+            sizes[best] += members.len();
+            sides.push(best);
+        }
+        sides
+    }
+
+    fn of<'a>(&'a self, sides: &'a [usize], side: usize) -> impl Iterator<Item = usize> + 'a {
+        let on_side = self.members.iter().zip(sides).filter(move |&(_, &s)| s == side);
+        on_side.flat_map(|(members, _)| members.iter().copied())
+    }
+}
+
+impl fmt::Display for SplitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SplitError::Fraction(fraction) => {
+                write!(f, "the share held out is {fraction}, must be between 0 and 1")
+            }
+            SplitError::Folds(folds) => write!(f, "{folds} folds, at least 2 are needed"),
+            SplitError::TooFew { parts } => {
+                write!(f, "{parts} examples or groups can't be divided, at least 2 are needed")
+            }
+            SplitError::Singles => {
+                f.write_str("every class has a single example, none can be held out")
+            }
+            SplitError::Lengths { strata, groups } => {
+                write!(f, "{strata} examples have {groups} groups")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SplitError {}
