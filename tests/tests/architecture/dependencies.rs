@@ -31,7 +31,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "graft-spec",
         ],
     ),
-    ("graft-cli", &["graft-host", "graft-runtime", "graft-spec"]),
+    (
+        "graft-cli",
+        &["graft-bundle", "graft-host", "graft-learn", "graft-onnx", "graft-runtime", "graft-spec"],
+    ),
 ];
 
 /// What ends up in a device's binary.

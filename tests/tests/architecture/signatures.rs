@@ -4,8 +4,8 @@
 //!
 //! The check reads what is written, crate by crate: every `pub` function, type,
 //! field, variant and trait, and the headers of trait implementations. Names
-//! imported from an engine count as the engine's; glob imports from one would
-//! hide them and are refused.
+//! imported from an engine count as the engine's; a glob import from one hides
+//! them, so a module that has one may have nothing public.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -52,7 +52,11 @@ fn the_search_knows_what_is_public() {
     );
     check("pub trait Run { fn run(&self) -> ort::Result<()>; }", &["Run: ort::Result"]);
     check("pub use ort::session::Session;", &["use: Session"]);
-    check("mod m { use tract_onnx::prelude::*; }", &["use: a glob import from an engine"]);
+    check("use tract_onnx::prelude::*;\npub(crate) fn f() -> Tensor { g() }", &[]);
+    check(
+        "use tract_onnx::prelude::*;\npub fn f() {}",
+        &["f: public beside a glob import from an engine"],
+    );
     check("pub struct S { session: ort::session::Session }", &[]);
     check("use ort::Error;\npub(crate) fn f() -> Error { g() }\nfn h() -> Error { g() }", &[]);
     check("pub fn f() { let session: ort::session::Session = g(); }", &[]);
@@ -72,6 +76,8 @@ fn leaks(items: &[Item]) -> Vec<String> {
 struct Search {
     /// Names that stand for an engine's in the module at hand.
     imported: BTreeSet<String>,
+    /// A glob import hides which names are an engine's.
+    blind: bool,
     /// Types of the module at hand that nobody outside sees, whatever their methods are.
     private: BTreeSet<String>,
     leaks: Vec<String>,
@@ -117,9 +123,7 @@ impl Search {
             UseTree::Rename(rename) if in_engine || is_engine(&rename.ident) => {
                 self.imports(&rename.rename, visibility);
             }
-            UseTree::Glob(_) if in_engine => {
-                self.leaks.push("use: a glob import from an engine".to_owned())
-            }
+            UseTree::Glob(_) if in_engine => self.blind = true,
             UseTree::Name(_) | UseTree::Rename(_) | UseTree::Glob(_) => {}
         }
     }
@@ -136,10 +140,9 @@ impl Search {
             Item::Mod(module) if !is_for_tests(&module.attrs) => {
                 if let Some((_, items)) = &module.content {
                     // A module has its own names.
-                    let outer =
-                        (std::mem::take(&mut self.imported), std::mem::take(&mut self.private));
-                    self.items(items);
-                    (self.imported, self.private) = outer;
+                    let mut inner = Search::default();
+                    inner.items(items);
+                    self.leaks.append(&mut inner.leaks);
                 }
             }
             Item::Fn(function) if is_public(&function.vis) => {
@@ -201,8 +204,7 @@ impl Search {
             return;
         }
         if let Some((_, of, _)) = &item.trait_ {
-            self.item = format!("impl for {name}");
-            self.visit_path(of);
+            self.public(format!("impl for {name}")).visit_path(of);
         }
         for member in &item.items {
             match member {
@@ -218,7 +220,14 @@ impl Search {
     }
 
     fn named(&mut self, name: &syn::Ident) -> &mut Search {
-        self.item = name.to_string();
+        self.public(name.to_string())
+    }
+
+    fn public(&mut self, item: String) -> &mut Search {
+        if self.blind {
+            self.leaks.push(format!("{item}: public beside a glob import from an engine"));
+        }
+        self.item = item;
         self
     }
 }
