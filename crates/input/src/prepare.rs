@@ -1,0 +1,221 @@
+use fast_image_resize::images::{
+    TypedCroppedImage, TypedCroppedImageMut, TypedImage, TypedImageRef,
+};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use graft_spec::{ImageSpec, SpecError};
+
+use crate::Frame;
+use crate::fit::{Placement, Rectangle, place};
+use crate::normalise::Table;
+
+/// Turns frames into tensors of one spec: fit, resize, colour, scale, as
+/// `docs/format.md` states it ("Preparing a picture").
+///
+/// Integer arithmetic up to a table of floats, so x86-64, aarch64 and armv7
+/// give the same bytes, with and without SIMD.
+///
+/// It owns every buffer it needs. After the first frame of a size, `fill` makes
+/// no allocation of its own; the resizer (`fast_image_resize` 6.1) computes its
+/// coefficients again for each frame, in one small allocation for each row and
+/// column of the result and six more. A frame that has the tensor's size
+/// already, or needs no more than cropping, costs no allocation at all.
+pub struct Preparer {
+    spec: ImageSpec,
+    table: Table,
+    resizer: Resizer,
+    options: ResizeOptions,
+    /// The tensor's pixels in RGB. Empty until a frame needs resizing.
+    canvas: Vec<u8>,
+    /// The part of the canvas that the last frame covered; the rest is
+    /// background.
+    covered: Option<Rectangle>,
+}
+
+impl Preparer {
+    /// Checks the spec and computes the table.
+    pub fn new(spec: &ImageSpec) -> Result<Preparer, SpecError> {
+        spec.check()?;
+        Ok(Preparer {
+            table: Table::new(spec),
+            resizer: Resizer::new(),
+            options: ResizeOptions::new()
+                .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+                .use_alpha(false),
+            canvas: Vec::new(),
+            covered: None,
+            spec: spec.clone(),
+        })
+    }
+
+    /// What it prepares for.
+    pub fn spec(&self) -> &ImageSpec {
+        &self.spec
+    }
+
+    /// Writes one frame as one picture of a tensor: `[C, H, W]` or `[H, W, C]`,
+    /// by the spec's layout.
+    ///
+    /// # Panics
+    ///
+    /// If `tensor` does not have [`ImageSpec::tensor_len`] values. The caller
+    /// made the tensor from the same spec, so another length is a bug and no
+    /// property of the frame.
+    pub fn fill(&mut self, frame: Frame<'_>, tensor: &mut [f32]) {
+        assert_eq!(
+            tensor.len(),
+            self.spec.tensor_len(),
+            "a tensor of {}x{} with {} channels",
+            self.spec.width,
+            self.spec.height,
+            self.spec.colour.channels()
+        );
+        if (frame.width(), frame.height()) == (self.spec.width, self.spec.height) {
+            // Every fit places it on itself.
+            self.table.write(frame.rgb(), tensor);
+        } else {
+            self.resize(frame);
+            self.table.write(&self.canvas, tensor);
+        }
+    }
+
+    /// Draws the frame on the canvas.
+    fn resize(&mut self, frame: Frame<'_>) {
+        let Placement { source, destination } = place(&self.spec, frame.width(), frame.height());
+        if self.covered != Some(destination) {
+            self.clear();
+            self.covered = Some(destination);
+        }
+        let whole = TypedImageRef::<U8x3>::from_buffer(frame.width(), frame.height(), frame.rgb())
+            .expect("invariant: a frame has three bytes for each pixel");
+        // A view, not the resizer's own cropping, which lets pixels from
+        // outside the rectangle into the filter.
+        let from = TypedCroppedImage::from_ref(
+            &whole,
+            source.left,
+            source.top,
+            source.width,
+            source.height,
+        )
+        .expect("invariant: the source lies in the frame");
+        let canvas =
+            TypedImage::<U8x3>::from_buffer(self.spec.width, self.spec.height, &mut self.canvas)
+                .expect("invariant: the canvas has three bytes for each pixel");
+        let mut to = TypedCroppedImageMut::new(
+            canvas,
+            destination.left,
+            destination.top,
+            destination.width,
+            destination.height,
+        )
+        .expect("invariant: the destination lies in the canvas");
+        self.resizer
+            .resize_typed(&from, &mut to, &self.options)
+            .expect("invariant: without a crop box there is nothing to refuse");
+    }
+
+    fn clear(&mut self) {
+        let pixels = self.spec.width as usize * self.spec.height as usize;
+        self.canvas.resize(3 * pixels, 0);
+        for pixel in self.canvas.chunks_exact_mut(3) {
+            pixel.copy_from_slice(&self.spec.background);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fast_image_resize::CpuExtensions;
+    use graft_spec::{Colour, Fit, Layout};
+
+    use super::*;
+    use crate::synthetic;
+
+    #[cfg(target_arch = "x86_64")]
+    const KERNELS: [CpuExtensions; 3] =
+        [CpuExtensions::None, CpuExtensions::Sse4_1, CpuExtensions::Avx2];
+    #[cfg(target_arch = "aarch64")]
+    const KERNELS: [CpuExtensions; 2] = [CpuExtensions::None, CpuExtensions::Neon];
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    const KERNELS: [CpuExtensions; 1] = [CpuExtensions::None];
+
+    fn spec(width: u32, height: u32, fit: Fit) -> ImageSpec {
+        ImageSpec {
+            width,
+            height,
+            fit,
+            layout: Layout::Nhwc,
+            colour: Colour::Rgb,
+            scale: 1.0,
+            mean: vec![0.0; 3],
+            std: vec![1.0; 3],
+            background: [1, 2, 3],
+        }
+    }
+
+    fn filled(preparer: &mut Preparer, frame: Frame<'_>) -> Vec<f32> {
+        let mut tensor = vec![f32::NAN; preparer.spec().tensor_len()];
+        preparer.fill(frame, &mut tensor);
+        tensor
+    }
+
+    /// Sizes around the kernels' blocks of 4, 8, 16 and 32 samples, both ways.
+    #[test]
+    fn every_kernel_gives_the_same_bytes() {
+        let sides = [1, 2, 3, 5, 8, 13, 31, 33, 64, 97, 224, 300];
+        for fit in [Fit::Stretch, Fit::Crop, Fit::Letterbox] {
+            for (i, from) in sides.into_iter().enumerate() {
+                for to in sides {
+                    let other = sides[(i + 5) % sides.len()];
+                    let picture = synthetic(u64::from(from), from, other);
+                    let spec = spec(to, sides[(i + 7) % sides.len()], fit);
+                    let mut preparer = Preparer::new(&spec).unwrap();
+                    let mut tensors = KERNELS.iter().filter(|k| k.is_supported()).map(|kernel| {
+                        // SAFETY: this CPU supports it.
+                        unsafe { preparer.resizer.set_cpu_extensions(*kernel) };
+                        filled(&mut preparer, picture.frame())
+                    });
+                    let scalar = tensors.next().unwrap();
+                    assert!(
+                        tensors.all(|tensor| tensor == scalar),
+                        "{from}x{other} to {}x{} {fit:?}",
+                        spec.width,
+                        spec.height
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pixels_outside_the_crop_do_not_bleed_in() {
+        // White with a black column on either side of the middle square.
+        let mut rgb = vec![255; 3 * 12 * 8];
+        for row in rgb.chunks_exact_mut(3 * 12) {
+            for x in [0, 1, 10, 11] {
+                row[3 * x..3 * x + 3].fill(0);
+            }
+        }
+        let mut preparer = Preparer::new(&spec(4, 4, Fit::Crop)).unwrap();
+        let tensor = filled(&mut preparer, Frame::new(12, 8, &rgb).unwrap());
+        assert_eq!(tensor, [255.0; 48]);
+    }
+
+    #[test]
+    fn the_background_is_drawn_again_when_the_frame_moves() {
+        let mut preparer = Preparer::new(&spec(6, 6, Fit::Letterbox)).unwrap();
+        filled(&mut preparer, Frame::new(2, 1, &[255; 6]).unwrap());
+        let tensor = filled(&mut preparer, Frame::new(1, 2, &[255; 6]).unwrap());
+        // Three columns of six: floor(3 / 2) on the left.
+        let (border, inside) = ([1.0, 2.0, 3.0], [255.0; 3]);
+        let row = [border, inside, inside, inside, border, border].concat();
+        assert_eq!(tensor, row.repeat(6));
+    }
+
+    #[test]
+    #[should_panic(expected = "a tensor of 4x4 with 3 channels")]
+    fn a_tensor_of_another_length_is_a_bug() {
+        let mut preparer = Preparer::new(&spec(4, 4, Fit::Crop)).unwrap();
+        preparer.fill(Frame::new(1, 1, &[0; 3]).unwrap(), &mut [0.0; 47]);
+    }
+}
