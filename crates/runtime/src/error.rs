@@ -1,0 +1,158 @@
+use std::fmt;
+
+/// Why a bundle's model cannot run here.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum OpenError {
+    /// The engine has no such operator.
+    #[error("the device engine lacks operator {operator}, which node {node:?} needs")]
+    Operator {
+        /// Its name, with its domain if that is not ONNX's own: `domain::Name`.
+        operator: String,
+        /// The first node that needs it; its first output if it has no name.
+        node: String,
+    },
+    /// The model does not have exactly the input that it should.
+    #[error("the model's inputs are {found:?}, must be {expected}")]
+    Inputs {
+        /// What the manifest says, or that one is needed.
+        expected: String,
+        /// Names of the model's inputs.
+        found: Vec<String>,
+    },
+    /// The model's input has another shape.
+    #[error("the model's input has shape {found}, the prepared picture {expected}")]
+    InputShape {
+        /// The shape of one prepared picture.
+        expected: Shape,
+        /// What the model states; `?` where it leaves a size open.
+        found: Shape,
+    },
+    /// The model does not compute a tensor that it should.
+    #[error("the model has no tensor {tensor:?}")]
+    NoTensor {
+        /// Its name.
+        tensor: String,
+    },
+    /// A tensor that the model computes has another shape or type.
+    #[error("tensor {tensor:?} is {found}, must be f32 of shape {expected}")]
+    Output {
+        /// Its name.
+        tensor: String,
+        /// By the manifest and the labels.
+        expected: Shape,
+        /// What the engine found, type and shape.
+        found: String,
+    },
+    /// The engine gave up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The manifest's input cannot be prepared.
+    #[error(transparent)]
+    Spec(#[from] graft_spec::SpecError),
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RunError {
+    /// A prepared tensor has another length.
+    #[error("the prepared tensor has {found} values, must have {expected}")]
+    TensorLength {
+        /// [`graft_spec::ImageSpec::tensor_len`].
+        expected: usize,
+        /// Values that were given.
+        found: usize,
+    },
+    /// The engine gave up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// The engine's own trouble, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// It returned an error.
+    #[error("the device engine refused the model: {0}")]
+    Refused(String),
+    /// It panicked, and the panic was caught.
+    #[error("the device engine panicked: {0}")]
+    Panicked(String),
+}
+
+/// Why a bundle does not give here what it gave on the host.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum VerifyError {
+    /// Decoding or resizing differs: the network was not asked.
+    #[error(
+        "reference {reference} (seed {seed}, {width} × {height}) is prepared differently here: SHA-256 {}, expected {}",
+        hex(found),
+        hex(expected)
+    )]
+    Prepared {
+        /// Which, from 0.
+        reference: usize,
+        /// Seed of the synthetic picture.
+        seed: u64,
+        /// Its width in pixels.
+        width: u32,
+        /// Its height in pixels.
+        height: u32,
+        /// Digest of the host's tensor.
+        expected: [u8; 32],
+        /// Digest of this machine's tensor.
+        found: [u8; 32],
+    },
+    /// The network differs.
+    #[error(
+        "reference {reference} gives logit {found} for {label:?} here, expected {expected} ± {allowed}"
+    )]
+    Logit {
+        /// Which, from 0.
+        reference: usize,
+        /// The label of the first logit that is too far off.
+        label: String,
+        /// The host's logit.
+        expected: f32,
+        /// This machine's logit.
+        found: f32,
+        /// The largest difference that the manifest allows.
+        allowed: f32,
+    },
+    /// The network did not answer.
+    #[error("reference {reference}: {source}")]
+    Run {
+        /// Which, from 0.
+        reference: usize,
+        /// Why.
+        source: RunError,
+    },
+}
+
+/// Sizes of a tensor's axes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape(pub Vec<Option<usize>>);
+
+impl Shape {
+    pub(crate) fn of(sizes: &[usize]) -> Shape {
+        Shape(sizes.iter().copied().map(Some).collect())
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        for (i, size) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str(", ")?;
+            }
+            match size {
+                Some(size) => write!(f, "{size}")?,
+                None => f.write_str("?")?,
+            }
+        }
+        f.write_str("]")
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,249 @@
+use graft_bundle::{Bundle, Reference};
+use graft_input::{Frame, Preparer, synthetic, tensor_sha256};
+use graft_spec::{
+    Answer as AnswerSpec, Calibration, Decision, ImageSpec, Input, Labels, Manifest, ModelFormat,
+    Precision, Tolerance,
+};
+
+use crate::engine::{Engine, Outputs, Wanted};
+use crate::error::{OpenError, RunError, VerifyError};
+
+/// A bundle's model, opened and ready.
+///
+/// It keeps nothing of the bundle's bytes, so they may go. It is `Send` and not
+/// shared: a thread that runs a model owns it. For several threads open one
+/// model each; each has its own copy of the weights. One run uses one thread,
+/// the caller's.
+pub struct Model {
+    manifest: Manifest,
+    labels: Labels,
+    references: Vec<Reference>,
+    tolerance: Tolerance,
+    preparer: Preparer,
+    engine: Engine,
+    features: Vec<f32>,
+    logits: Vec<f32>,
+    probabilities: Vec<f32>,
+}
+
+/// What a model says about one frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'m> {
+    /// A label, or unknown.
+    pub decision: Decision,
+    /// One for each label; their sum is 1.
+    pub probabilities: &'m [f32],
+    /// One for each label, as the network gives them.
+    pub logits: &'m [f32],
+    /// What the backbone sees: `feature_length` values.
+    pub features: &'m [f32],
+    labels: &'m Labels,
+}
+
+/// The references of a bundle hold on this machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Verified {
+    /// How many were replayed.
+    pub references: usize,
+    /// The largest difference from a host's logit.
+    pub max_abs_diff: f32,
+}
+
+impl Model {
+    /// Opens the first form of the bundle that this engine knows; that is the
+    /// first, as version 1.0 knows one format and one precision.
+    ///
+    /// Weights are copied and packed for this CPU, which takes about the time
+    /// of four answers.
+    ///
+    /// # Errors
+    ///
+    /// Says which operator of which node the engine lacks, or which tensor is
+    /// not what manifest and labels say.
+    pub fn open(bundle: &Bundle<'_>) -> Result<Model, OpenError> {
+        let view = bundle.forms().next().expect("invariant: a parsed bundle has a form");
+        let form = view.form;
+        // A second format or precision must not pass here unnoticed.
+        let (ModelFormat::Onnx, Precision::F32) = (form.format, form.precision);
+
+        let manifest = bundle.manifest().clone();
+        let labels = bundle.labels().clone();
+        let spec = image(&manifest);
+        let preparer = Preparer::new(spec)?;
+        let classes = labels.names().len();
+        let engine = Engine::open(&Wanted {
+            model: view.model,
+            input: Some(&form.input),
+            input_shape: spec.shape(1),
+            outputs: Outputs::Named([
+                (&form.features, form.feature_length),
+                (&form.logits, classes),
+            ]),
+        })?;
+        Ok(Model {
+            references: view.references.items.clone(),
+            tolerance: form.tolerance,
+            preparer,
+            engine,
+            features: vec![0.0; form.feature_length],
+            logits: vec![0.0; classes],
+            probabilities: vec![0.0; classes],
+            manifest,
+            labels,
+        })
+    }
+
+    /// Replays the host's references: the prepared tensor must be the same to
+    /// the byte, each logit within the manifest's tolerance. A device calls it
+    /// once, before its first frame.
+    ///
+    /// # Errors
+    ///
+    /// The first reference that does not hold, and by how much.
+    pub fn verify(&mut self) -> Result<Verified, VerifyError> {
+        // Out of the way of `run`, which borrows all of the model.
+        let references = std::mem::take(&mut self.references);
+        let verified = self.replay(&references);
+        self.references = references;
+        verified
+    }
+
+    fn replay(&mut self, references: &[Reference]) -> Result<Verified, VerifyError> {
+        let mut prepared = vec![0.0; image(&self.manifest).tensor_len()];
+        let mut max_abs_diff = 0.0_f32;
+        for (index, reference) in references.iter().enumerate() {
+            let &Reference { seed, width, height, prepared_sha256: expected, .. } = reference;
+            self.preparer.fill(synthetic(seed, width, height).frame(), &mut prepared);
+            let found = tensor_sha256(&prepared);
+            if found != expected {
+                let reference = index;
+                return Err(VerifyError::Prepared {
+                    reference,
+                    seed,
+                    width,
+                    height,
+                    expected,
+                    found,
+                });
+            }
+            self.predict_tensor(&prepared)
+                .map_err(|source| VerifyError::Run { reference: index, source })?;
+            for (class, (&found, &expected)) in
+                self.logits.iter().zip(&reference.logits).enumerate()
+            {
+                // An infinite logit would pass an infinite tolerance.
+                if !(found.is_finite() && self.tolerance.holds(found, expected)) {
+                    return Err(VerifyError::Logit {
+                        reference: index,
+                        label: self.labels[class].to_owned(),
+                        expected,
+                        found,
+                        allowed: self.tolerance.absolute + self.tolerance.relative * expected.abs(),
+                    });
+                }
+                max_abs_diff = max_abs_diff.max((found - expected).abs());
+            }
+        }
+        Ok(Verified { references: references.len(), max_abs_diff })
+    }
+
+    /// Prepares a frame and answers.
+    ///
+    /// After the first frame of a size nothing is allocated here; the engine
+    /// allocates its tensors anew for each frame, and the resizer its
+    /// coefficients if the frame has another size than the tensor.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Engine`] if the engine gives up; the model stays usable.
+    pub fn predict(&mut self, frame: Frame<'_>) -> Result<Answer<'_>, RunError> {
+        let Model { engine, preparer, .. } = self;
+        engine.fill(|tensor| preparer.fill(frame, tensor))?;
+        self.run()
+    }
+
+    /// Answers for a tensor that is prepared already, by the manifest's input
+    /// and in its layout.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::predict`], and [`RunError::TensorLength`].
+    pub fn predict_tensor(&mut self, prepared: &[f32]) -> Result<Answer<'_>, RunError> {
+        let expected = image(&self.manifest).tensor_len();
+        if prepared.len() != expected {
+            return Err(RunError::TensorLength { expected, found: prepared.len() });
+        }
+        self.engine.fill(|tensor| tensor.copy_from_slice(prepared))?;
+        self.run()
+    }
+
+    fn run(&mut self) -> Result<Answer<'_>, RunError> {
+        self.engine.run([&mut self.features, &mut self.logits])?;
+        self.probabilities.copy_from_slice(&self.logits);
+        Ok(Answer {
+            decision: calibration(&self.manifest).decide(&mut self.probabilities),
+            probabilities: &self.probabilities,
+            logits: &self.logits,
+            features: &self.features,
+            labels: &self.labels,
+        })
+    }
+
+    /// The names of the classes, in the order of the logits.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// How frames are prepared and answers decided.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+impl<'m> Answer<'m> {
+    /// The label that was decided on; nothing if the answer is unknown.
+    pub fn label(&self) -> Option<&'m str> {
+        match self.decision {
+            Decision::Label(index) => Some(&self.labels[index]),
+            Decision::Unknown => None,
+        }
+    }
+
+    /// Each label with its probability, in the order of the logits.
+    pub fn by_label(&self) -> impl ExactSizeIterator<Item = (&'m str, f32)> {
+        self.labels.names().iter().map(String::as_str).zip(self.probabilities.iter().copied())
+    }
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("manifest", &self.manifest).finish_non_exhaustive()
+    }
+}
+
+/// Opens an ONNX model in the device engine and drops it again: what a host asks
+/// at train time, so that it is not the board that finds out.
+///
+/// `input_shape` is that of one example, batch 1 first.
+///
+/// # Errors
+///
+/// As [`Model::open`].
+pub fn check_onnx(model: &[u8], input_shape: [usize; 4]) -> Result<(), OpenError> {
+    Engine::open(&Wanted { model, input: None, input_shape, outputs: Outputs::Own }).map(drop)
+}
+
+fn image(manifest: &Manifest) -> &ImageSpec {
+    let Input::Image(spec) = &manifest.input;
+    spec
+}
+
+fn calibration(manifest: &Manifest) -> &Calibration {
+    let AnswerSpec::Class(calibration) = &manifest.answer;
+    calibration
+}
+
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Model>();
+};
