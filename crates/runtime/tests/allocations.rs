@@ -1,0 +1,92 @@
+//! What one frame allocates: nothing here, and how much in the dependencies.
+//!
+//! A test binary of its own, because it counts for the whole process.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use graft_bundle::Bundle;
+use graft_input::{Picture, Preparer, synthetic};
+use graft_runtime::Model;
+use graft_spec::Input;
+use tract_onnx::prelude::*;
+
+const TINY: &[u8] = include_bytes!("fixtures/tiny.graft");
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: everything is the system allocator's; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations of each call of `work` once it is warm.
+fn per_call(mut work: impl FnMut()) -> u64 {
+    (0..3).for_each(|_| work());
+    let calls = 10;
+    let before = COUNT.get();
+    (0..calls).for_each(|_| work());
+    let total = COUNT.get() - before;
+    assert_eq!(total % calls, 0, "some calls allocate more than others");
+    total / calls
+}
+
+/// The engine alone, as it is used in the crate.
+fn engine_alone(onnx_bytes: &[u8]) -> u64 {
+    let mut model = onnx()
+        .model_for_read(&mut &*onnx_bytes)
+        .unwrap()
+        .with_input_fact(0, f32::fact([1, 3, 32, 32]).into())
+        .unwrap();
+    model.select_outputs_by_name(["features", "logits"]).unwrap();
+    let plan = TypedSimplePlan::new(model.into_optimized().unwrap()).unwrap();
+    let mut state = plan.spawn().unwrap();
+    let input = Arc::new(Tensor::zero::<f32>(&[1, 3, 32, 32]).unwrap());
+    per_call(|| drop(state.run(tvec!(TValue::from_const(Arc::clone(&input)))).unwrap()))
+}
+
+fn preparation_alone(model: &Model, picture: &Picture) -> u64 {
+    let Input::Image(spec) = &model.manifest().input;
+    let mut preparer = Preparer::new(spec).unwrap();
+    let mut tensor = vec![0.0; spec.tensor_len()];
+    per_call(|| preparer.fill(picture.frame(), &mut tensor))
+}
+
+#[test]
+fn a_frame_allocates_nothing_of_ours() {
+    let bundle = Bundle::parse(TINY).unwrap();
+    let mut model = Model::open(&bundle).unwrap();
+    let engine = engine_alone(bundle.forms().next().unwrap().model);
+
+    for (width, height) in [(32, 32), (100, 70)] {
+        let picture = synthetic(1, width, height);
+        let resizer = preparation_alone(&model, &picture);
+        let all = per_call(|| assert!(model.predict(picture.frame()).is_ok()));
+        println!("{width} × {height}: {all} a frame, tract {engine}, resizer {resizer}");
+        assert_eq!(all, engine + resizer);
+        // A frame of the tensor's size is not resized.
+        assert_eq!(resizer > 0, (width, height) != (32, 32));
+    }
+}
