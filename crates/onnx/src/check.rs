@@ -195,3 +195,6 @@ fn sort(graph: &mut GraphProto) -> Result<(), GraphError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,6 +159,8 @@ pub enum HeadProblem {
         /// What there are.
         there_are: u64,
     },
+    /// The layer gives nothing.
+    NoOutputs,
     /// The number of weights is not inputs × outputs.
     Weights {
         /// inputs × outputs.
@@ -271,6 +273,7 @@ impl fmt::Display for HeadProblem {
             HeadProblem::Inputs { takes, there_are } => {
                 write!(f, "takes {takes} values, there are {there_are}")
             }
+            HeadProblem::NoOutputs => write!(f, "gives nothing"),
             HeadProblem::Weights { expected, found } => {
                 write!(f, "must have {expected} weights, it has {found}")
             }

@@ -181,8 +181,11 @@ impl HeadWeights {
         let mut there_are = features;
         for (i, layer) in self.layers.iter().enumerate() {
             let refuse = |problem| Err(GraphError::Head { layer: i, problem });
-            if layer.inputs as u64 != there_are || layer.outputs == 0 {
+            if layer.inputs as u64 != there_are {
                 return refuse(HeadProblem::Inputs { takes: layer.inputs, there_are });
+            }
+            if layer.outputs == 0 {
+                return refuse(HeadProblem::NoOutputs);
             }
             let expected = layer.inputs.saturating_mul(layer.outputs);
             if layer.weights.len() != expected {

@@ -73,7 +73,7 @@ pub(crate) fn unknown<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) ->
         .collect();
     scored.sort();
     scored.dedup();
-    let near = |distance: usize| distance <= wanted.chars().count().max(3) * 2 / 3;
+    let near = |distance: usize| distance <= (wanted.chars().count() / 2).max(2);
     let nearest = scored.into_iter().filter(|&(d, _)| near(d)).take(3);
     GraphError::UnknownTensor {
         tensor: wanted.to_owned(),
@@ -86,7 +86,7 @@ const MOST_NAMES: usize = 20_000;
 const MOST_LETTERS: usize = 120;
 
 /// Edits from one name to the other (Levenshtein 1966), without regard to case;
-/// a name that holds the other one counts as one edit.
+/// a name that holds the other one counts as two.
 fn distance(a: &str, b: &str) -> usize {
     let letters = |s: &str| -> Vec<char> {
         s.chars().take(MOST_LETTERS).flat_map(char::to_lowercase).collect()
@@ -99,7 +99,7 @@ fn distance(a: &str, b: &str) -> usize {
         short.len() >= 3 && long.windows(short.len()).any(|part| part == short)
     };
     if holds(&a, &b) || holds(&b, &a) {
-        return 1;
+        return 2;
     }
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {

@@ -54,6 +54,13 @@ pub struct MultiplyAdds {
     pub uncounted: Vec<String>,
 }
 
+impl MultiplyAdds {
+    /// The sum, if all of it could be counted.
+    pub fn exact(&self) -> Option<u64> {
+        self.uncounted.is_empty().then_some(self.counted)
+    }
+}
+
 impl Graph {
     /// Counts everything; reads no weights.
     pub fn summary(&self) -> Summary {
