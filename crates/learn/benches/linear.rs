@@ -1,9 +1,9 @@
-//! The linear head on data that `sklearn.py` beside this file makes too: one fit,
-//! and the whole cross-validated path. Prints `name seconds…`, one line a
+//! The linear head on data that `against_sklearn.py` beside this file makes too:
+//! one fit, and the whole cross-validated path. Prints `name seconds…`, one line a
 //! measurement and a line of what came out; reads nothing.
 //!
 //! `cargo bench -p graft-learn --bench linear -- REPEATS` for a number of
-//! repeats other than 5; `sklearn.py` calls it with 1 between its own.
+//! repeats other than 5; `against_sklearn.py` calls it with 1 between its own.
 
 use std::hint::black_box;
 use std::ops::ControlFlow;

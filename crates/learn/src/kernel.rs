@@ -5,6 +5,9 @@
 //! A sum has the same terms in the same order whatever the tile and whatever
 //! the instruction set, so AVX2, AVX-512 and NEON give the same bits. Only a
 //! CPU without fused multiply-add rounds twice.
+//!
+//! The unsafe functions here ask one thing of their callers: that the CPU has
+//! the features of their [`Simd`] type, which [`Level::best`] sees to.
 
 /// Values that are worked on together: one cache line.
 pub(crate) const LANES: usize = 16;
@@ -58,7 +61,7 @@ impl Level {
             Level::Avx512 => unsafe { x86::logits_avx512(x, w, width, z) },
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { x86::logits_avx2(x, w, width, z) },
-            Level::Portable => logits::<Baseline, 1, 3>(x, w, width, z),
+            Level::Portable => unsafe { logits::<Baseline, 1, 3>(x, w, width, z) },
         }
     }
 
@@ -72,42 +75,63 @@ impl Level {
             Level::Avx512 => unsafe { x86::gradient_avx512(x, r, width, g) },
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { x86::gradient_avx2(x, r, width, g) },
-            Level::Portable => gradient::<Baseline, 1, 3>(x, r, width, g),
+            Level::Portable => unsafe { gradient::<Baseline, 1, 3>(x, r, width, g) },
         }
     }
 }
 
-/// `a · b + c` as the instruction set at hand does it.
-trait MulAdd {
-    fn mul_add(a: f32, b: f32, c: f32) -> f32;
+/// Arithmetic on one cache line of values.
+///
+/// # Safety
+///
+/// The methods may only run where the CPU has the features of the type.
+trait Simd {
+    type Line: Copy;
+    unsafe fn splat(value: f32) -> Self::Line;
+    unsafe fn load(from: &Lanes) -> Self::Line;
+    unsafe fn store(line: Self::Line) -> [f32; LANES];
+    /// `a · b + c`.
+    unsafe fn mul_add(a: Self::Line, b: Self::Line, c: Self::Line) -> Self::Line;
 }
 
-#[cfg(target_arch = "x86_64")]
-struct Fused;
-#[cfg(target_arch = "x86_64")]
-impl MulAdd for Fused {
-    #[inline(always)]
-    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-        a.mul_add(b, c)
-    }
-}
-
+/// Left to the compiler, for whatever the target has at least.
 struct Baseline;
-impl MulAdd for Baseline {
+
+impl Simd for Baseline {
+    type Line = [f32; LANES];
+
     #[inline(always)]
-    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-        // Without the instruction `mul_add` is a call into the C library.
-        if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
-            a.mul_add(b, c)
-        } else {
-            a * b + c
+    unsafe fn splat(value: f32) -> [f32; LANES] {
+        [value; LANES]
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: &Lanes) -> [f32; LANES] {
+        from.0
+    }
+
+    #[inline(always)]
+    unsafe fn store(line: [f32; LANES]) -> [f32; LANES] {
+        line
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(a: [f32; LANES], b: [f32; LANES], mut c: [f32; LANES]) -> [f32; LANES] {
+        for ((c, a), b) in c.iter_mut().zip(a).zip(b) {
+            // Without the instruction `mul_add` is a call into the C library.
+            *c = if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
+                a.mul_add(b, *c)
+            } else {
+                a * b + *c
+            };
         }
+        c
     }
 }
 
 /// Tiles of `R` rows × `V` vectors; the rest in thinner ones.
 #[inline(always)]
-fn logits<M: MulAdd, const R: usize, const V: usize>(
+unsafe fn logits<S: Simd, const R: usize, const V: usize>(
     x: &[Lanes],
     w: &[Lanes],
     width: usize,
@@ -118,24 +142,24 @@ fn logits<M: MulAdd, const R: usize, const V: usize>(
     let tall = rows - rows % R;
     for k in (0..whole).step_by(V) {
         for i in (0..tall).step_by(R) {
-            dot_tile::<M, R, V>(x, w, width, i, k, z);
+            unsafe { dot_tile::<S, R, V>(x, w, width, i, k, z) };
         }
         for i in tall..rows {
-            dot_tile::<M, 1, V>(x, w, width, i, k, z);
+            unsafe { dot_tile::<S, 1, V>(x, w, width, i, k, z) };
         }
     }
     for k in whole..z.len() {
         for i in (0..tall).step_by(R) {
-            dot_tile::<M, R, 1>(x, w, width, i, k, z);
+            unsafe { dot_tile::<S, R, 1>(x, w, width, i, k, z) };
         }
         for i in tall..rows {
-            dot_tile::<M, 1, 1>(x, w, width, i, k, z);
+            unsafe { dot_tile::<S, 1, 1>(x, w, width, i, k, z) };
         }
     }
 }
 
 #[inline(always)]
-fn dot_tile<M: MulAdd, const R: usize, const V: usize>(
+unsafe fn dot_tile<S: Simd, const R: usize, const V: usize>(
     x: &[Lanes],
     w: &[Lanes],
     width: usize,
@@ -145,25 +169,20 @@ fn dot_tile<M: MulAdd, const R: usize, const V: usize>(
 ) {
     let rows: [&[Lanes]; R] = std::array::from_fn(|a| &x[(i + a) * width..][..width]);
     let vectors: [&[Lanes]; V] = std::array::from_fn(|b| &w[(k + b) * width..][..width]);
-    let mut sums = [[[0f32; LANES]; V]; R];
+    let mut sums = unsafe { [[S::splat(0.0); V]; R] };
     for c in 0..width {
-        for a in 0..R {
-            for b in 0..V {
-                multiply_add::<M>(&mut sums[a][b], &rows[a][c].0, &vectors[b][c].0);
+        let lines = unsafe { rows.map(|row| S::load(&row[c])) };
+        for b in 0..V {
+            let vector = unsafe { S::load(&vectors[b][c]) };
+            for a in 0..R {
+                sums[a][b] = unsafe { S::mul_add(lines[a], vector, sums[a][b]) };
             }
         }
     }
     for a in 0..R {
         for b in 0..V {
-            z[k + b][i + a] = sum(sums[a][b]);
+            z[k + b][i + a] = sum(unsafe { S::store(sums[a][b]) });
         }
-    }
-}
-
-#[inline(always)]
-fn multiply_add<M: MulAdd>(sums: &mut [f32; LANES], a: &[f32; LANES], b: &[f32; LANES]) {
-    for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-        *sum = M::mul_add(a, b, *sum);
     }
 }
 
@@ -182,7 +201,7 @@ fn sum(mut lanes: [f32; LANES]) -> f32 {
 
 /// Tiles of `V` vectors × `P` columns of lanes; the rest in thinner ones.
 #[inline(always)]
-fn gradient<M: MulAdd, const P: usize, const V: usize>(
+unsafe fn gradient<S: Simd, const P: usize, const V: usize>(
     x: &[Lanes],
     r: &[[f32; BLOCK]],
     width: usize,
@@ -194,24 +213,24 @@ fn gradient<M: MulAdd, const P: usize, const V: usize>(
     // all vectors.
     for c in (0..wide).step_by(P) {
         for k in (0..whole).step_by(V) {
-            outer_tile::<M, P, V>(x, r, width, c, k, g);
+            unsafe { outer_tile::<S, P, V>(x, r, width, c, k, g) };
         }
         for k in whole..r.len() {
-            outer_tile::<M, P, 1>(x, r, width, c, k, g);
+            unsafe { outer_tile::<S, P, 1>(x, r, width, c, k, g) };
         }
     }
     for c in wide..width {
         for k in (0..whole).step_by(V) {
-            outer_tile::<M, 1, V>(x, r, width, c, k, g);
+            unsafe { outer_tile::<S, 1, V>(x, r, width, c, k, g) };
         }
         for k in whole..r.len() {
-            outer_tile::<M, 1, 1>(x, r, width, c, k, g);
+            unsafe { outer_tile::<S, 1, 1>(x, r, width, c, k, g) };
         }
     }
 }
 
 #[inline(always)]
-fn outer_tile<M: MulAdd, const P: usize, const V: usize>(
+unsafe fn outer_tile<S: Simd, const P: usize, const V: usize>(
     x: &[Lanes],
     r: &[[f32; BLOCK]],
     width: usize,
@@ -220,47 +239,111 @@ fn outer_tile<M: MulAdd, const P: usize, const V: usize>(
     g: &mut [f64],
 ) {
     let residuals: [&[f32; BLOCK]; V] = std::array::from_fn(|b| &r[k + b]);
-    let mut sums = [[[0f32; LANES]; P]; V];
+    let mut sums = unsafe { [[S::splat(0.0); P]; V] };
     for (i, row) in x.chunks_exact(width).enumerate().take(BLOCK) {
-        let columns = &row[c..c + P];
+        let columns: [S::Line; P] = std::array::from_fn(|p| unsafe { S::load(&row[c + p]) });
         for b in 0..V {
-            let residual = residuals[b][i];
+            let residual = unsafe { S::splat(residuals[b][i]) };
             for p in 0..P {
-                multiply_add::<M>(&mut sums[b][p], &[residual; LANES], &columns[p].0);
+                sums[b][p] = unsafe { S::mul_add(residual, columns[p], sums[b][p]) };
             }
         }
     }
     for b in 0..V {
         let to = &mut g[((k + b) * width + c) * LANES..][..P * LANES];
-        for (to, &from) in to.iter_mut().zip(sums[b].as_flattened()) {
-            *to += f64::from(from);
+        for (to, &line) in to.chunks_exact_mut(LANES).zip(&sums[b]) {
+            let line = unsafe { S::store(line) };
+            to.iter_mut().zip(line).for_each(|(to, from)| *to += f64::from(from));
         }
     }
 }
 
-/// The same loops, compiled for more than the target's baseline.
+/// The compiler keeps few of these tiles in registers by itself, so the
+/// instructions are named.
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{BLOCK, Fused, Lanes, gradient, logits};
+    use std::arch::x86_64::*;
+
+    use super::{BLOCK, LANES, Lanes, Simd, gradient, logits};
+
+    struct Avx512;
+
+    impl Simd for Avx512 {
+        type Line = __m512;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> __m512 {
+            unsafe { _mm512_set1_ps(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: &Lanes) -> __m512 {
+            unsafe { _mm512_load_ps(from.0.as_ptr()) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(line: __m512) -> [f32; LANES] {
+            let mut to = [0.0; LANES];
+            unsafe { _mm512_storeu_ps(to.as_mut_ptr(), line) };
+            to
+        }
+
+        #[inline(always)]
+        unsafe fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
+            unsafe { _mm512_fmadd_ps(a, b, c) }
+        }
+    }
+
+    struct Avx2;
+
+    impl Simd for Avx2 {
+        type Line = [__m256; 2];
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> [__m256; 2] {
+            unsafe { [_mm256_set1_ps(value); 2] }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: &Lanes) -> [__m256; 2] {
+            let from = from.0.as_ptr();
+            unsafe { [_mm256_load_ps(from), _mm256_load_ps(from.add(8))] }
+        }
+
+        #[inline(always)]
+        unsafe fn store(line: [__m256; 2]) -> [f32; LANES] {
+            let mut to = [0.0; LANES];
+            unsafe {
+                _mm256_storeu_ps(to.as_mut_ptr(), line[0]);
+                _mm256_storeu_ps(to.as_mut_ptr().add(8), line[1]);
+            }
+            to
+        }
+
+        #[inline(always)]
+        unsafe fn mul_add(a: [__m256; 2], b: [__m256; 2], c: [__m256; 2]) -> [__m256; 2] {
+            unsafe { [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])] }
+        }
+    }
 
     #[target_feature(enable = "avx512f,fma")]
     pub(super) fn logits_avx512(x: &[Lanes], w: &[Lanes], width: usize, z: &mut [[f32; BLOCK]]) {
-        logits::<Fused, 4, 5>(x, w, width, z);
+        unsafe { logits::<Avx512, 4, 5>(x, w, width, z) }
     }
 
     #[target_feature(enable = "avx512f,fma")]
     pub(super) fn gradient_avx512(x: &[Lanes], r: &[[f32; BLOCK]], width: usize, g: &mut [f64]) {
-        gradient::<Fused, 4, 5>(x, r, width, g);
+        unsafe { gradient::<Avx512, 4, 5>(x, r, width, g) }
     }
 
     #[target_feature(enable = "avx2,fma")]
     pub(super) fn logits_avx2(x: &[Lanes], w: &[Lanes], width: usize, z: &mut [[f32; BLOCK]]) {
-        logits::<Fused, 2, 3>(x, w, width, z);
+        unsafe { logits::<Avx2, 2, 3>(x, w, width, z) }
     }
 
     #[target_feature(enable = "avx2,fma")]
     pub(super) fn gradient_avx2(x: &[Lanes], r: &[[f32; BLOCK]], width: usize, g: &mut [f64]) {
-        gradient::<Fused, 2, 3>(x, r, width, g);
+        unsafe { gradient::<Avx2, 2, 3>(x, r, width, g) }
     }
 }
 

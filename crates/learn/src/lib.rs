@@ -2,9 +2,8 @@
 //! head, its calibration, and an honest measure of how good it is.
 //!
 //! Numbers in, numbers out: no engine, no files, no clocks, no threads. The
-//! same examples, recipe and seed give the same bytes on every CPU with fused
-//! multiply-add (x86-64 with AVX2 or AVX-512, aarch64); a CPU without it differs
-//! in the last bits.
+//! same examples, recipe and seed give the same bytes on CPUs of the same
+//! feature level; others differ in the last bits.
 //!
 //! The order of work: [`stratified_split`] sets test examples aside,
 //! [`stratified_folds`] deals the others into folds, [`train_linear`] or

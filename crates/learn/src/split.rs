@@ -271,3 +271,126 @@ impl fmt::Display for SplitError {
 }
 
 impl std::error::Error for SplitError {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn count(of: impl Iterator<Item = bool>) -> usize {
+        of.filter(|&yes| yes).count()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn splits_keep_the_shares(
+            strata in prop::collection::vec(0usize..4, 10..200), percent in 5usize..95, seed: u64,
+        ) {
+            let fraction = percent as f64 / 100.0;
+            let split = stratified_split(&strata, fraction, seed).unwrap();
+            let mut all = [split.train.clone(), split.test.clone()].concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..strata.len()).collect::<Vec<_>>());
+            for stratum in 0..4 {
+                let whole = count(strata.iter().map(|&s| s == stratum));
+                let test = count(split.test.iter().map(|&i| strata[i] == stratum));
+                prop_assert!((test as f64 - whole as f64 * fraction).abs() <= 1.0 + 1e-9);
+                prop_assert!(whole == 0 || test < whole);
+            }
+        }
+
+        #[test]
+        fn folds_are_even(
+            strata in prop::collection::vec(0usize..4, 2..200), folds in 2usize..7, seed: u64,
+        ) {
+            let fold_of = stratified_folds(&strata, folds, seed).unwrap();
+            let folds = folds.min(strata.len());
+            let spread = |members: &dyn Fn(usize) -> bool| {
+                let sizes = (0..folds)
+                    .map(|f| count((0..strata.len()).map(|i| fold_of[i] == f && members(i))));
+                let sizes: Vec<usize> = sizes.collect();
+                sizes.iter().max().unwrap() - sizes.iter().min().unwrap()
+            };
+            prop_assert!(spread(&|_| true) <= 1);
+            for stratum in 0..4 {
+                prop_assert!(spread(&|i| strata[i] == stratum) <= 1);
+            }
+        }
+
+        #[test]
+        fn groups_stay_whole(
+            pairs in prop::collection::vec((0usize..3, 0usize..30), 20..200),
+            folds in 2usize..7, seed: u64,
+        ) {
+            let (strata, groups): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+            let distinct = members(&groups).len();
+            prop_assume!(distinct > 1);
+            let fold_of = grouped_folds(&strata, &groups, folds, seed).unwrap();
+            let mut used: Vec<usize> = fold_of.clone();
+            used.sort_unstable();
+            used.dedup();
+            prop_assert_eq!(used, (0..folds.min(distinct)).collect::<Vec<_>>());
+            let split = grouped_split(&strata, &groups, 0.3, seed).unwrap();
+            prop_assert!(!split.train.is_empty() && !split.test.is_empty());
+            prop_assert_eq!(split.train.len() + split.test.len(), strata.len());
+            for members in members(&groups).into_values() {
+                prop_assert!(members.iter().all(|&i| fold_of[i] == fold_of[members[0]]));
+                let tested = count(members.iter().map(|i| split.test.contains(i)));
+                prop_assert!(tested == 0 || tested == members.len());
+            }
+        }
+    }
+
+    #[test]
+    fn groups_are_dealt_evenly() {
+        // 60 objects of 5 photos, a third of them of class 1.
+        let groups: Vec<usize> = (0..300).map(|i| i / 5).collect();
+        let strata: Vec<usize> = groups.iter().map(|g| usize::from(g % 3 == 0)).collect();
+        let split = grouped_split(&strata, &groups, 0.25, 4).unwrap();
+        assert_eq!(split.test.len(), 75);
+        assert_eq!(count(split.test.iter().map(|&i| strata[i] == 1)), 25);
+        let fold_of = grouped_folds(&strata, &groups, 5, 4).unwrap();
+        for fold in 0..5 {
+            assert_eq!(count(fold_of.iter().map(|&f| f == fold)), 60);
+            assert_eq!(count((0..300).map(|i| fold_of[i] == fold && strata[i] == 1)), 20);
+        }
+    }
+
+    #[test]
+    fn seeds_matter_and_repeat() {
+        let strata: Vec<usize> = (0..50).map(|i| i % 2).collect();
+        let split = |seed| stratified_split(&strata, 0.2, seed).unwrap();
+        assert_eq!(split(1), split(1));
+        assert_ne!(split(1), split(2));
+    }
+
+    #[test]
+    fn rare_classes_are_spread() {
+        // One example of class 1: it is trained on; three of class 2.
+        let strata = [vec![0; 40], vec![1], vec![2; 3]].concat();
+        let split = stratified_split(&strata, 0.25, 9).unwrap();
+        assert!(split.train.contains(&40));
+        assert_eq!(split.test.len(), 11);
+        let fold_of = stratified_folds(&strata, 5, 9).unwrap();
+        let mut rare = fold_of[41..].to_vec();
+        rare.sort_unstable();
+        rare.dedup();
+        assert_eq!(rare.len(), 3);
+    }
+
+    #[test]
+    fn impossible_splits_are_named() {
+        assert_eq!(stratified_split(&[0, 0], 1.0, 0), Err(SplitError::Fraction(1.0)));
+        assert_eq!(stratified_split(&[0], 0.5, 0), Err(SplitError::TooFew { parts: 1 }));
+        assert_eq!(stratified_split(&[0, 1, 2], 0.5, 0), Err(SplitError::Singles));
+        assert_eq!(stratified_folds(&[0, 0], 1, 0), Err(SplitError::Folds(1)));
+        assert_eq!(grouped_folds(&[0, 1], &[3, 3], 2, 0), Err(SplitError::TooFew { parts: 1 }));
+        assert_eq!(
+            grouped_split(&[0, 1], &[3], 0.5, 0),
+            Err(SplitError::Lengths { strata: 2, groups: 1 })
+        );
+    }
+}

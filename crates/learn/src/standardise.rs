@@ -21,15 +21,19 @@ impl Standardised {
     pub(crate) fn new(x: ArrayView2<'_, f32>) -> Standardised {
         let (examples, features) = x.dim();
         let n = examples as f64;
+        // Rows as slices: loops over them become SIMD.
+        let x = x.as_standard_layout();
+        let x = x.as_slice().expect("standard layout is contiguous");
         let mut mean = vec![0f64; features];
-        for row in x.outer_iter() {
+        for row in x.chunks_exact(features) {
             mean.iter_mut().zip(row).for_each(|(m, &v)| *m += f64::from(v));
         }
         mean.iter_mut().for_each(|m| *m /= n);
         let mut deviation = vec![0f64; features];
-        for row in x.outer_iter() {
+        for row in x.chunks_exact(features) {
             for ((s, &m), &v) in deviation.iter_mut().zip(&mean).zip(row) {
-                *s += (f64::from(v) - m).powi(2);
+                let away = f64::from(v) - m;
+                *s += away * away;
             }
         }
         deviation.iter_mut().for_each(|s| *s = (*s / n).sqrt());
@@ -41,11 +45,15 @@ impl Standardised {
         // An odd number of cache lines a row spreads a column over all sets of
         // the cache; with a power of two its lines would evict one another.
         let width = features.div_ceil(LANES) | 1;
+        let inverse: Vec<f64> = deviation.iter().map(|s| 1.0 / s).collect();
         let mut rows = vec![Lanes::ZERO; examples * width];
-        for (to, from) in rows.chunks_exact_mut(width).zip(x.outer_iter()) {
-            let to = to.iter_mut().flat_map(|lanes| lanes.0.iter_mut());
-            for (((to, &v), &m), &s) in to.zip(from).zip(&mean).zip(&deviation) {
-                *to = ((f64::from(v) - m) / s) as f32;
+        for (to, from) in rows.chunks_exact_mut(width).zip(x.chunks_exact(features)) {
+            let columns = mean.chunks(LANES).zip(inverse.chunks(LANES));
+            for ((to, from), (mean, inverse)) in to.iter_mut().zip(from.chunks(LANES)).zip(columns)
+            {
+                for (((to, &v), m), s) in to.0.iter_mut().zip(from).zip(mean).zip(inverse) {
+                    *to = ((f64::from(v) - m) * s) as f32;
+                }
             }
         }
         Standardised { rows, width, features, mean, deviation }
