@@ -1,1 +1,56 @@
+//! The host side of graft: it finds backbones, makes features with ONNX Runtime,
+//! trains heads, and writes bundles.
+//!
+//! The way of the data, and the module of each step:
+//!
+//! ```text
+//! examples ─► photos ─► features (cache, engine, provider) ─► sides ─► train ─► graft ─► a bundle
+//! catalogue, stated ─► backbone ──────┘
+//! a bundle ─► answer, compare
+//! ```
+//!
+//! No type of an engine is public; nothing prints, exits, or reads the
+//! environment. Progress leaves as [`progress::Event`]s, whose receiver can stop
+//! the work.
+//!
+//! ```
+//! use graft_host::examples::Dataset;
+//!
+//! let folder = tempfile::tempdir()?;
+//! for class in ["cracked", "sound"] {
+//!     std::fs::create_dir(folder.path().join(class))?;
+//!     std::fs::write(folder.path().join(class).join("1.png"), b"opened later")?;
+//! }
+//! let dataset = Dataset::open(folder.path())?;
+//! assert_eq!(dataset.labels.names(), ["cracked", "sound"]);
+//! assert_eq!(dataset.examples.len(), 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+// The fields of errors are explained by the messages they stand in.
+#![allow(missing_docs)]
+
+pub mod answer;
+pub mod atomic;
+pub mod backbone;
+pub mod bundle_file;
+pub mod cache;
+pub mod catalogue;
+pub mod compare;
+pub mod digest;
+pub mod engine;
+pub mod evaluate;
+pub mod examples;
+pub mod export;
+pub mod features;
+pub mod graft;
+pub mod inspect;
+mod photos;
+pub mod progress;
+pub mod provider;
+mod sides;
+pub mod stated;
+pub mod train;
+
+pub use photos::Skipped;
+pub use sides::SidesError;

@@ -1,0 +1,95 @@
+//! Flags of the verbs that run a bundle.
+
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use graft_host::answer::{AnswerWith, Answers, answer};
+use graft_host::bundle_file::BundleFile;
+use graft_host::engine::Engine;
+use graft_host::examples::{Dataset, Split};
+
+use crate::args::{Context, ProviderArgs};
+use crate::locations::Locations;
+use crate::progress::Display;
+
+#[derive(Args)]
+pub struct EngineArgs {
+    /// Which engine answers
+    #[arg(long, value_enum, default_value_t = EngineName::Device)]
+    engine: EngineName,
+
+    #[command(flatten)]
+    provider: ProviderArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineName {
+    /// The engine that runs on the board, on this processor
+    Device,
+    /// ONNX Runtime, as on the host
+    Onnxruntime,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SplitName {
+    Train,
+    Test,
+}
+
+impl EngineArgs {
+    pub fn name(&self) -> EngineName {
+        self.engine
+    }
+
+    /// Answers with the engine asked for. ONNX Runtime is loaded only if it is
+    /// that one.
+    pub fn answer(
+        &self,
+        context: &Context<'_>,
+        file: &BundleFile,
+        paths: &[&Path],
+    ) -> anyhow::Result<Answers> {
+        let bundle = file.parse()?;
+        let threads = context.global.threads();
+        let mut display = Display::new(context);
+        let mut on = |event: graft_host::progress::Event<'_>| display.show(event);
+        match self.engine {
+            EngineName::Device => Ok(answer(&bundle, AnswerWith::Device, paths, threads, &mut on)?),
+            EngineName::Onnxruntime => {
+                let locations = Locations::find()?;
+                let engine = Engine::load(&locations.onnx_runtime(context.global))?;
+                let provider = self.provider.provider(&locations);
+                let with = AnswerWith::OnnxRuntime { engine: &engine, provider: &provider };
+                Ok(answer(&bundle, with, paths, threads, &mut on)?)
+            }
+        }
+    }
+}
+
+/// The part of a data set that `--split` names; all of it if it names none.
+pub fn part(data: &Path, split: Option<SplitName>) -> anyhow::Result<Dataset> {
+    let dataset = Dataset::open(data)?;
+    let side = match split {
+        None => return Ok(dataset),
+        Some(SplitName::Train) => Split::Train,
+        Some(SplitName::Test) => Split::Test,
+    };
+    let part = dataset.only(side);
+    if part.examples.is_empty() {
+        anyhow::bail!(
+            "{} has no photo on that side of the split: it has no split column, or no such rows",
+            data.display()
+        );
+    }
+    Ok(part)
+}
+
+impl SplitName {
+    pub fn word(self) -> &'static str {
+        match self {
+            SplitName::Train => "train",
+            SplitName::Test => "test",
+        }
+    }
+}

@@ -1,0 +1,89 @@
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::Args;
+use graft_host::Skipped;
+use graft_host::bundle_file::{BundleFacts, BundleFile};
+use graft_host::evaluate::judge;
+use graft_host::train::Evaluation;
+use serde::Serialize;
+
+use crate::args::Context;
+use crate::bundle_args::{EngineArgs, EngineName, SplitName, part};
+use crate::output::{Outcome, print};
+use crate::text;
+
+/// Measure how good a bundle's answers are on labelled photos
+///
+/// The bundle's references are replayed first. Exit status 1 if --at-least is
+/// missed.
+#[derive(Args)]
+pub struct Cmd {
+    /// The bundle
+    bundle: PathBuf,
+
+    /// A data set, as for `graft train`
+    data: PathBuf,
+
+    /// Only this side of the data set's split
+    #[arg(long, value_enum)]
+    split: Option<SplitName>,
+
+    /// Answer "no" below this accuracy
+    #[arg(long, value_name = "SHARE")]
+    at_least: Option<f64>,
+
+    /// A photo that can't be used is an error
+    #[arg(long)]
+    strict: bool,
+
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+/// Field names are those of docs/json.md.
+#[derive(Serialize)]
+pub struct Report {
+    pub accuracy: f64,
+    pub evaluation: Evaluation,
+    pub skipped: usize,
+    pub skipped_files: Vec<Skipped>,
+    pub bundle: BundleFacts,
+    pub split: Option<&'static str>,
+    pub engine: EngineName,
+    pub at_least: Option<f64>,
+    pub passed: bool,
+}
+
+impl Cmd {
+    pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
+        let file = BundleFile::read(&self.bundle)?;
+        let bundle = file.parse()?;
+        let dataset =
+            part(&self.data, self.split)?.with_labels(bundle.labels()).map_err(|label| {
+                anyhow!(
+                    "{} has label {label:?}, which the bundle does not know (it knows {})",
+                    self.data.display(),
+                    bundle.labels().names().join(", ")
+                )
+            })?;
+        let paths: Vec<_> = dataset.examples.iter().map(|e| e.path.as_path()).collect();
+        let answers = self.engine.answer(context, &file, &paths)?;
+        crate::progress::refuse(&answers.skipped, paths.len(), self.strict)?;
+        let evaluation = judge(&bundle, &dataset, &answers)?;
+        let passed = self.at_least.is_none_or(|least| evaluation.accuracy >= least);
+        let report = Report {
+            accuracy: evaluation.accuracy,
+            evaluation,
+            skipped: answers.skipped.len(),
+            skipped_files: answers.skipped,
+            bundle: file.facts(&bundle),
+            split: self.split.map(SplitName::word),
+            engine: self.engine.name(),
+            at_least: self.at_least,
+            passed,
+        };
+        print(context.global, "evaluate", &report, || text::evaluate(&report))?;
+        Ok(passed.into())
+    }
+}

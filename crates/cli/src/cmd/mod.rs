@@ -1,0 +1,53 @@
+//! The verbs, one file each.
+
+use clap::Subcommand;
+
+use crate::args::Context;
+use crate::output::Outcome;
+
+pub mod cache;
+pub mod compare;
+pub mod completions;
+pub mod doctor;
+pub mod evaluate;
+pub mod export;
+pub mod inspect;
+pub mod models;
+pub mod predict;
+pub mod train;
+
+macro_rules! verbs {
+    ($($variant:ident($module:ident) = $name:literal),* $(,)?) => {
+        #[derive(Subcommand)]
+        pub enum Command {
+            $($variant($module::Cmd),)*
+        }
+
+        impl Command {
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Command::$variant(_) => $name,)*
+                }
+            }
+
+            pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
+                match self {
+                    $(Command::$variant(cmd) => cmd.run(context),)*
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    Doctor(doctor) = "doctor",
+    Models(models) = "models",
+    Inspect(inspect) = "inspect",
+    Train(train) = "train",
+    Evaluate(evaluate) = "evaluate",
+    Predict(predict) = "predict",
+    Compare(compare) = "compare",
+    Export(export) = "export",
+    Cache(cache) = "cache",
+    Completions(completions) = "completions",
+}

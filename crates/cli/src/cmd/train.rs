@@ -1,0 +1,397 @@
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use graft_host::Skipped;
+use graft_host::atomic::{check_writable, write_whole};
+use graft_host::backbone::{Backbone, open_entry};
+use graft_host::bundle_file::{BundleFacts, BundleFile};
+use graft_host::catalogue;
+use graft_host::engine::{Engine, cpu_features};
+use graft_host::examples::Dataset;
+use graft_host::features::FeatureOptions;
+use graft_host::progress::Event;
+use graft_host::train::{
+    ClassWeights, Evaluation, HeadRecipe, LinearRecipe, MlpRecipe, PathPoint, Recipe, Run, Setting,
+    train,
+};
+use graft_spec::{ImageSpec, Name};
+use serde::Serialize;
+
+use crate::args::{Context, ProviderArgs};
+use crate::input_args::InputArgs;
+use crate::locations::Locations;
+use crate::output::{Outcome, print};
+use crate::progress::Display;
+use crate::text;
+
+/// Learn a task from labelled photos and write a bundle
+///
+/// Photos become features through the backbone, in ONNX Runtime; features that
+/// were computed before are found again. A head is trained on them, its strength
+/// chosen by cross-validation, its probabilities calibrated, and its answers
+/// measured on held-out photos. Backbone and head become one network, whose
+/// answers are verified in the device engine before the bundle is written.
+#[derive(Args)]
+pub struct Cmd {
+    /// A folder with a sub-folder a class, or a .csv or .tsv with the columns
+    /// path and label, and optionally split, group and stratify
+    data: PathBuf,
+
+    /// The backbone: a name that `graft models` lists, a folder with a model.toml,
+    /// or an ONNX file
+    #[arg(long, value_name = "MODEL", default_value = "mobilenet_v2")]
+    model: String,
+
+    /// The bundle to write
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+
+    /// The bundle's name [default: the file's]
+    #[arg(long, value_parser = name)]
+    name: Option<Name>,
+
+    /// Cut the backbone at this tensor [default: before its last dense layer]
+    #[arg(long, value_name = "TENSOR")]
+    at: Option<String>,
+
+    /// What is grafted
+    #[arg(long, value_enum, default_value_t = HeadName::Linear)]
+    head: HeadName,
+
+    /// How much each class counts
+    #[arg(long, value_enum, default_value_t = WeightsName::Uniform)]
+    class_weights: WeightsName,
+
+    /// L2 strengths to choose from, for a linear head [default: 0.001 to 10000, a
+    /// decade apart]
+    #[arg(long, value_name = "X,…", value_delimiter = ',')]
+    strengths: Option<Vec<f64>>,
+
+    /// Units of an mlp head's hidden layer
+    #[arg(long, value_name = "N")]
+    hidden: Option<usize>,
+
+    /// Epochs at most, for an mlp head
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+
+    /// Folds of cross-validation
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
+    folds: u16,
+
+    /// Share of the photos that is held out, if the data set doesn't say
+    #[arg(long, value_name = "SHARE", default_value_t = 0.25, value_parser = share)]
+    test_share: f64,
+
+    /// Share of known photos that is to be answered with a label; the others are
+    /// "unknown". 1 answers everything
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = share)]
+    answered: f64,
+
+    /// Of splits, folds and first weights
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+
+    /// Licence of the photos, for the bundle's provenance
+    #[arg(long, value_name = "LICENCE")]
+    data_licence: Option<String>,
+
+    /// A photo that can't be used is an error
+    #[arg(long)]
+    strict: bool,
+
+    /// Neither look for features nor keep them
+    #[arg(long)]
+    no_cache: bool,
+
+    /// Photos in one run of the network [default: 1 on a processor, 32 on a GPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    batch: Option<u16>,
+
+    #[command(flatten)]
+    provider: ProviderArgs,
+
+    #[command(flatten)]
+    input: InputArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum HeadName {
+    /// Multinomial logistic regression
+    Linear,
+    /// One hidden layer
+    Mlp,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum WeightsName {
+    /// Every photo counts the same
+    Uniform,
+    /// Every class counts the same
+    Balanced,
+}
+
+/// Field names are those of docs/json.md.
+#[derive(Serialize)]
+pub struct Report {
+    pub accuracy: f64,
+    pub baseline_accuracy: f64,
+    pub ece: f64,
+    pub examples: usize,
+    pub trained: usize,
+    pub tested: usize,
+    pub skipped: usize,
+    pub features_seconds: f64,
+    pub preparation_seconds: f64,
+    pub inference_seconds: f64,
+    pub head_seconds: f64,
+    pub bundle_seconds: f64,
+    pub total_seconds: f64,
+    pub evaluation: Evaluation,
+    pub skipped_files: Vec<Skipped>,
+    pub duplicates_across_split: Vec<Vec<PathBuf>>,
+    pub labels: Vec<String>,
+    pub bundle: BundleFacts,
+    pub model: ModelFacts,
+    pub input: ImageSpec,
+    pub head: HeadFacts,
+    pub provider: &'static str,
+    pub onnx_runtime: String,
+    pub cpu: String,
+    pub threads: usize,
+    pub seed: u64,
+    pub features_cached: usize,
+    pub features_computed: usize,
+    pub references_max_abs_diff: f32,
+    pub reused: Reused,
+}
+
+#[derive(Serialize)]
+pub struct ModelFacts {
+    pub name: String,
+    pub sha256: String,
+    pub licence: String,
+    pub at: String,
+    pub feature_length: usize,
+}
+
+#[derive(Serialize)]
+pub struct HeadFacts {
+    pub kind: &'static str,
+    pub strength: Option<f64>,
+    pub epochs: Option<usize>,
+    pub temperature: f32,
+    pub unknown_below: Option<f32>,
+    pub path: Vec<PathFacts>,
+}
+
+#[derive(Serialize)]
+pub struct PathFacts {
+    pub strength: Option<f64>,
+    pub epochs: Option<usize>,
+    pub log_loss: f64,
+    pub accuracy: f64,
+}
+
+#[derive(Serialize)]
+pub struct Reused {
+    pub parameters: u64,
+    pub multiply_adds: Option<u64>,
+}
+
+impl Cmd {
+    pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
+        let start = Instant::now();
+        let locations = Locations::find()?;
+        // What can fail at once fails before the long work.
+        check_writable(&self.output)?;
+        if let Some(path) = &context.global.json_file {
+            check_writable(path)?;
+        }
+        let recipe = self.recipe()?;
+        let dataset = Dataset::open(&self.data)?;
+        let backbone = self.backbone(&locations)?;
+        let engine = Engine::load(&locations.onnx_runtime(context.global))?;
+        let options = FeatureOptions {
+            provider: self.provider.provider(&locations),
+            threads: context.global.threads(),
+            batch: self.batch.map(usize::from),
+            cache: (!self.no_cache).then(|| locations.features()),
+        };
+
+        let mut display = Display::new(context);
+        if !dataset.unused_columns.is_empty() {
+            let columns = dataset.unused_columns.join(", ");
+            let _ = display
+                .show(Event::Note(&format!("columns that mean nothing to graft: {columns}")));
+        }
+        let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
+        let run = train(&engine, &backbone, &dataset, &recipe, &options, &mut on)?;
+
+        write_whole(&self.output, &run.grafted.bytes)?;
+        let report = self.report(&backbone, &engine, &options, run, start)?;
+        print(context.global, "train", &report, || text::train::result(&report))?;
+        Ok(Outcome::Yes)
+    }
+
+    fn recipe(&self) -> anyhow::Result<Recipe> {
+        let class_weights = match self.class_weights {
+            WeightsName::Uniform => ClassWeights::Uniform,
+            WeightsName::Balanced => ClassWeights::Balanced,
+        };
+        let head = match self.head {
+            HeadName::Linear => {
+                if self.hidden.is_some() || self.epochs.is_some() {
+                    anyhow::bail!("--hidden and --epochs are for --head mlp");
+                }
+                let default = LinearRecipe::default();
+                let strengths = self.strengths.clone().unwrap_or(default.strengths);
+                HeadRecipe::Linear(LinearRecipe {
+                    strengths,
+                    class_weights,
+                    ..LinearRecipe::default()
+                })
+            }
+            HeadName::Mlp => {
+                if self.strengths.is_some() {
+                    anyhow::bail!("--strengths is for --head linear");
+                }
+                let default = MlpRecipe::default();
+                HeadRecipe::Mlp(MlpRecipe {
+                    hidden: self.hidden.unwrap_or(default.hidden),
+                    epochs: self.epochs.unwrap_or(default.epochs),
+                    class_weights,
+                    seed: self.seed,
+                    ..default
+                })
+            }
+        };
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => {
+                let stem = self.output.file_stem().unwrap_or_default().to_string_lossy();
+                Name::new(stem).map_err(|e| anyhow::anyhow!("{e}; state one with --name"))?
+            }
+        };
+        Ok(Recipe {
+            name,
+            head,
+            folds: self.folds.into(),
+            test_share: self.test_share,
+            answered: (self.answered < 1.0).then_some(self.answered),
+            seed: self.seed,
+            data_licence: self.data_licence.clone(),
+            strict: self.strict,
+        })
+    }
+
+    fn backbone(&self, locations: &Locations) -> anyhow::Result<Backbone> {
+        let at = self.at.as_deref();
+        let path = Path::new(&self.model);
+        if path.extension().is_some_and(|e| e == "onnx") {
+            return Ok(Backbone::of_file(path, &self.input.stated(), at)?);
+        }
+        let entry = catalogue::find(&locations.models(), &self.model)?;
+        Ok(open_entry(&entry, at)?)
+    }
+
+    fn report(
+        &self,
+        backbone: &Backbone,
+        engine: &Engine,
+        options: &FeatureOptions,
+        run: Run,
+        start: Instant,
+    ) -> anyhow::Result<Report> {
+        let Run { grafted, evaluation, facts } = run;
+        let file = BundleFile::of(&self.output, grafted.bytes);
+        let bundle = file.facts(&file.parse()?);
+        Ok(Report {
+            accuracy: evaluation.accuracy,
+            baseline_accuracy: evaluation.baseline_accuracy,
+            ece: evaluation.ece,
+            examples: facts.examples,
+            trained: facts.trained,
+            tested: facts.tested,
+            skipped: facts.skipped.len(),
+            features_seconds: facts.features.wall.as_secs_f64(),
+            preparation_seconds: facts.features.preparation.as_secs_f64(),
+            inference_seconds: facts.features.inference.as_secs_f64(),
+            head_seconds: facts.head_seconds,
+            bundle_seconds: facts.bundle_seconds,
+            total_seconds: start.elapsed().as_secs_f64(),
+            evaluation,
+            skipped_files: facts.skipped,
+            duplicates_across_split: facts.duplicates_across_split,
+            labels: facts.labels.names().to_vec(),
+            bundle,
+            model: ModelFacts {
+                name: backbone.origin.name.clone(),
+                sha256: backbone.origin.sha256.to_string(),
+                licence: backbone.origin.licence.clone(),
+                at: backbone.at.clone(),
+                feature_length: backbone.feature_length,
+            },
+            input: facts.input,
+            head: HeadFacts {
+                kind: match self.head {
+                    HeadName::Linear => "linear",
+                    HeadName::Mlp => "mlp",
+                },
+                strength: strength(facts.chosen),
+                epochs: epochs(facts.chosen),
+                temperature: facts.calibration.temperature,
+                unknown_below: facts.calibration.unknown_below,
+                path: facts.path.into_iter().map(path_facts).collect(),
+            },
+            provider: options.provider.name(),
+            onnx_runtime: engine.version().to_owned(),
+            cpu: cpu_features(),
+            threads: options.threads,
+            seed: self.seed,
+            features_cached: facts.features.cached,
+            features_computed: facts.features.computed,
+            references_max_abs_diff: grafted.references_max_abs_diff,
+            reused: Reused {
+                parameters: facts.summary.parameters,
+                multiply_adds: facts.summary.multiply_adds.exact(),
+            },
+        })
+    }
+}
+
+fn path_facts(point: PathPoint) -> PathFacts {
+    PathFacts {
+        strength: strength(point.setting),
+        epochs: epochs(point.setting),
+        log_loss: point.log_loss,
+        accuracy: point.accuracy,
+    }
+}
+
+fn strength(setting: Setting) -> Option<f64> {
+    match setting {
+        Setting::Strength(strength) => Some(strength),
+        Setting::Epochs(_) => None,
+    }
+}
+
+fn epochs(setting: Setting) -> Option<usize> {
+    match setting {
+        Setting::Epochs(epochs) => Some(epochs),
+        Setting::Strength(_) => None,
+    }
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    Name::new(text).map_err(|e| e.to_string())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
+        _ => Err("must be a share above 0 and at most 1".to_owned()),
+    }
+}

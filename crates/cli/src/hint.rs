@@ -1,0 +1,109 @@
+//! What to do about an error. Libraries say what is wrong in the words of their
+//! subject; only here are flags and verbs known.
+
+use graft_host::answer::AnswerError;
+use graft_host::backbone::BackboneError;
+use graft_host::cache::CacheError;
+use graft_host::catalogue::CatalogueError;
+use graft_host::engine::{EngineError, NetworkError};
+use graft_host::features::FeaturesError;
+use graft_host::stated::{Missing, StatedError};
+use graft_host::train::RunError;
+
+/// The cure, if there is one.
+pub fn of(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        None.or_else(|| cause.downcast_ref().map(engine))
+            .or_else(|| cause.downcast_ref().and_then(network))
+            .or_else(|| cause.downcast_ref().and_then(stated))
+            .or_else(|| cause.downcast_ref().and_then(catalogue))
+            .or_else(|| cause.downcast_ref().and_then(features))
+            .or_else(|| cause.downcast_ref::<CacheError>().map(|_| CACHE.to_owned()))
+            .or_else(|| cause.downcast_ref().and_then(backbone))
+            .or_else(|| cause.downcast_ref().and_then(run))
+    })
+}
+
+/// Whether the error is a Ctrl-C, and not one of the work.
+pub fn is_cancelled(error: &anyhow::Error) -> bool {
+    let run = matches!(error.downcast_ref(), Some(RunError::Cancelled));
+    let answer = matches!(error.downcast_ref(), Some(AnswerError::Cancelled));
+    run || answer
+}
+
+const CACHE: &str = "clear it with `graft cache clear`, or do without it with --no-cache";
+
+fn engine(error: &EngineError) -> String {
+    match error {
+        EngineError::Start { .. } => "try another build of ONNX Runtime".to_owned(),
+        _ => "name ONNX Runtime's library with --ort-lib or ORT_DYLIB_PATH (`make setup` fetches one), and see `graft doctor`".to_owned(),
+    }
+}
+
+fn network(error: &NetworkError) -> Option<String> {
+    match error {
+        NetworkError::ProviderMissing { .. } | NetworkError::Provider { .. } => Some(
+            "use a build of ONNX Runtime that has it (the package onnxruntime-gpu for cuda and tensorrt) with what it needs, or --provider cpu; see `graft doctor`"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+fn stated(error: &StatedError) -> Option<String> {
+    let StatedError::Missing { missing, .. } = error else { return None };
+    let flags: Vec<&str> = missing
+        .iter()
+        .map(|m| match m {
+            Missing::Size => "--size 224x224",
+            Missing::Layout => "--layout nchw",
+            Missing::Colour => "--colour rgb",
+            Missing::Scale => "--scale 255",
+            Missing::Mean => "--mean 0.485,0.456,0.406",
+            Missing::Std => "--std 0.229,0.224,0.225",
+            Missing::Tensor => "--input NAME",
+        })
+        .collect();
+    Some(format!(
+        "state it as the network was trained, for instance {} (common ImageNet values, not a guess about yours)",
+        flags.join(" ")
+    ))
+}
+
+fn catalogue(error: &CatalogueError) -> Option<String> {
+    match error {
+        CatalogueError::NotFetched { name } => Some(format!("run `graft models fetch {name}`")),
+        CatalogueError::Unknown { .. } => Some(
+            "--model also takes a path: an .onnx file, or a folder with a model.toml".to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+fn features(error: &FeaturesError) -> Option<String> {
+    match error {
+        FeaturesError::Batch { exported, .. } => Some(format!("use --batch {exported}")),
+        FeaturesError::Cache(_) => Some(CACHE.to_owned()),
+        FeaturesError::Network(error) => network(error),
+        _ => None,
+    }
+}
+
+fn backbone(error: &BackboneError) -> Option<String> {
+    match error {
+        BackboneError::Graph { .. } => Some(
+            "another cut can be named with --at TENSOR; `graft inspect` shows the graph".to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+fn run(error: &RunError) -> Option<String> {
+    match error {
+        RunError::Device { .. } => {
+            Some("cut below it with --at TENSOR, or take another backbone".to_owned())
+        }
+        RunError::Strict { .. } => Some("without --strict they are skipped and listed".to_owned()),
+        _ => None,
+    }
+}

@@ -1,0 +1,77 @@
+//! Where things are on this machine: the one place that reads the environment.
+
+use std::env::var_os;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use graft_host::cache::CacheConfig;
+use graft_host::engine::LibrarySearch;
+
+use crate::args::Global;
+
+/// Features beyond this are removed, those used longest ago first.
+const CACHE_LIMIT_BYTES: u64 = 8 << 30;
+
+pub struct Locations {
+    /// Models that were fetched or added.
+    pub data: PathBuf,
+    /// Features.
+    pub cache: PathBuf,
+}
+
+impl Locations {
+    /// The folders of the XDG base directory specification.
+    pub fn find() -> anyhow::Result<Locations> {
+        let folder = |variable: &str, below_home: &str| {
+            // The specification says to ignore relative paths.
+            let named = var_os(variable).map(PathBuf::from).filter(|p| p.is_absolute());
+            named
+                .or_else(|| Some(PathBuf::from(var_os("HOME")?).join(below_home)))
+                .map(|p| p.join("graft"))
+                .with_context(|| {
+                    format!(
+                        "neither {variable} nor HOME is set: nowhere to keep models and features"
+                    )
+                })
+        };
+        Ok(Locations {
+            data: folder("XDG_DATA_HOME", ".local/share")?,
+            cache: folder("XDG_CACHE_HOME", ".cache")?,
+        })
+    }
+
+    pub fn models(&self) -> PathBuf {
+        self.data.join("models")
+    }
+
+    pub fn features(&self) -> CacheConfig {
+        CacheConfig { folder: self.cache.join("features"), limit_bytes: CACHE_LIMIT_BYTES }
+    }
+
+    /// `--ort-lib`, then `ORT_DYLIB_PATH`: what is named must be there. Else the
+    /// data folder's and the system's. Never the current folder: whoever can
+    /// write there could run anything.
+    pub fn onnx_runtime(&self, global: &Global) -> LibrarySearch {
+        let named = global
+            .ort_lib
+            .clone()
+            .or_else(|| var_os("ORT_DYLIB_PATH").filter(|v| !v.is_empty()).map(PathBuf::from));
+        if let Some(path) = named {
+            return LibrarySearch::Named(path);
+        }
+        let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
+        let folders = [
+            self.data.join("onnxruntime"),
+            PathBuf::from("/usr/local/lib"),
+            PathBuf::from("/usr/lib").join(triple),
+            PathBuf::from("/usr/lib64"),
+            PathBuf::from("/usr/lib"),
+        ];
+        LibrarySearch::FirstOf(folders.map(|f| f.join("libonnxruntime.so")).to_vec())
+    }
+}
+
+/// The folders in which programs are looked for.
+pub fn search_path() -> Vec<PathBuf> {
+    var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}

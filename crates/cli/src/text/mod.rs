@@ -1,0 +1,263 @@
+//! Results as a person reads them.
+
+use std::fmt::Write;
+
+use graft_host::train::Evaluation;
+
+use crate::cmd;
+
+pub mod inspect;
+pub mod models;
+pub mod train;
+
+/// `14.0 MB`: powers of 1000, as disks and downloads are counted.
+pub fn bytes(n: u64) -> String {
+    let (value, unit) = match n as f64 {
+        n if n < 1e3 => return format!("{n} B"),
+        n if n < 1e6 => (n / 1e3, "kB"),
+        n if n < 1e9 => (n / 1e6, "MB"),
+        n => (n / 1e9, "GB"),
+    };
+    format!("{value:.1} {unit}")
+}
+
+/// `3.4 M`.
+pub fn count(n: u64) -> String {
+    let (value, unit) = match n as f64 {
+        n if n < 1e4 => return n.to_string(),
+        n if n < 1e6 => (n / 1e3, "k"),
+        n if n < 1e9 => (n / 1e6, "M"),
+        n => (n / 1e9, "G"),
+    };
+    format!("{value:.1} {unit}")
+}
+
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// Rows of cells under a header; the first column to the left, others right.
+pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let columns = header.len();
+    let width = |column: usize| {
+        let cells = rows.iter().map(|r| r[column].chars().count());
+        cells.chain([header[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut line = String::from(" ");
+        for (column, cell) in cells.enumerate() {
+            let pad = widths[column] - cell.chars().count();
+            let (before, after) = if column == 0 { (0, pad) } else { (pad, 0) };
+            let _ = write!(line, " {:before$}{cell}{:after$} ", "", "");
+        }
+        format!("{}\n", line.trim_end())
+    };
+    let mut text = line(&mut header.iter().copied());
+    for row in rows {
+        text += &line(&mut row.iter().map(String::as_str));
+    }
+    text
+}
+
+/// The part that `train` and `evaluate` share.
+pub fn evaluation(e: &Evaluation) -> String {
+    let mut text = String::new();
+    let [low, high] = e.accuracy_interval;
+    let _ = writeln!(
+        text,
+        "  accuracy            {}   (95 % interval {} to {})",
+        percent(e.accuracy),
+        percent(low),
+        percent(high)
+    );
+    let _ = writeln!(
+        text,
+        "  baseline            {}   (always {:?})",
+        percent(e.baseline_accuracy),
+        e.baseline_label
+    );
+    let _ = writeln!(text, "  balanced accuracy   {}", percent(e.balanced_accuracy));
+    let _ = writeln!(text, "  F1 (macro)          {}", percent(e.f1));
+    let _ = writeln!(
+        text,
+        "  calibration error   {}   ({} before temperature scaling)",
+        percent(e.ece),
+        percent(e.ece_uncalibrated)
+    );
+    let _ = write!(text, "  answered            {}", percent(e.answered));
+    let _ = match e.answered_accuracy {
+        Some(accuracy) => {
+            writeln!(text, "   ({} of them right; the others \"unknown\")", percent(accuracy))
+        }
+        None => writeln!(text, "   (all \"unknown\")"),
+    };
+    text.push('\n');
+    let rows: Vec<Vec<String>> = e
+        .classes
+        .iter()
+        .map(|c| {
+            vec![
+                c.label.clone(),
+                c.examples.to_string(),
+                percent(c.precision),
+                percent(c.recall),
+                percent(c.f1),
+            ]
+        })
+        .collect();
+    text += &table(&["class", "photos", "precision", "recall", "F1"], &rows);
+    text.push('\n');
+    text += &confusion(e);
+    text
+}
+
+/// More columns than this don't fit a terminal.
+const CONFUSION_CLASSES: usize = 12;
+
+fn confusion(e: &Evaluation) -> String {
+    if e.classes.len() > CONFUSION_CLASSES {
+        return format!("  (confusion matrix of {} classes: see --json)\n", e.classes.len());
+    }
+    let mut header = vec!["is \\ answered"];
+    header.extend(e.classes.iter().map(|c| c.label.as_str()));
+    let rows: Vec<Vec<String>> = e
+        .classes
+        .iter()
+        .zip(&e.confusion)
+        .map(|(class, row)| {
+            let cells = row.iter().map(usize::to_string);
+            [class.label.clone()].into_iter().chain(cells).collect()
+        })
+        .collect();
+    table(&header, &rows)
+}
+
+pub fn evaluate(r: &cmd::evaluate::Report) -> String {
+    let split = r.split.map_or(String::new(), |s| format!(", split {s}"));
+    let mut text = format!("\n{} on {} photos{split}\n\n", r.bundle.name, r.evaluation.examples);
+    text += &evaluation(&r.evaluation);
+    text += &skipped(r.skipped);
+    if let Some(least) = r.at_least {
+        let verdict = if r.passed { "reached" } else { "missed" };
+        let _ = writeln!(text, "\n  at least {} was asked for: {verdict}", percent(least));
+    }
+    text
+}
+
+pub fn skipped(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => "\n  1 file could not be used and was skipped (listed in --json)\n".to_owned(),
+        n => format!("\n  {n} files could not be used and were skipped (listed in --json)\n"),
+    }
+}
+
+pub fn predict(r: &cmd::predict::Report) -> String {
+    let mut text = String::new();
+    for p in &r.predictions {
+        let answer = p.answer.as_deref().unwrap_or("unknown");
+        let top: Vec<String> = p
+            .top
+            .iter()
+            .map(|t| format!("{} {}", t.label, percent(t.probability.into())))
+            .collect();
+        let _ = writeln!(text, "{}: {answer}   ({})", p.path.display(), top.join(", "));
+    }
+    text += &skipped(r.skipped);
+    text
+}
+
+pub fn compare(r: &cmd::compare::Report) -> String {
+    let c = &r.comparison;
+    let mut text =
+        format!("\n{}: the same {} photos in two engines\n\n", r.bundle.name, c.examples);
+    let _ = writeln!(
+        text,
+        "  largest difference   {:.1e} of a probability, {:.1e} of a logit (tolerance {:.0e})",
+        c.max_abs_diff, c.max_abs_diff_logits, c.tolerance
+    );
+    let _ = writeln!(text, "  different answers    {} (and {} ties)", c.disagreements, c.ties);
+    text.push('\n');
+    let ms = |v: f64| format!("{v:.1} ms");
+    let row = |name: &str, l: &graft_host::compare::Latency| {
+        vec![format!("{name} ({})", l.version), ms(l.median_ms), ms(l.p95_ms)]
+    };
+    text += &table(
+        &["one photo, one thread", "median", "95th percentile"],
+        &[
+            row("ONNX Runtime", &c.onnxruntime),
+            row("device engine", &c.device),
+            vec!["decoding, resizing".into(), ms(c.preparation_median_ms), String::new()],
+        ],
+    );
+    for d in c.disagreeing.iter().take(10) {
+        let word = |answer: &Option<String>| answer.clone().unwrap_or("unknown".to_owned());
+        let _ = writeln!(
+            text,
+            "  {}: {} in ONNX Runtime, {} on the device (margin {:.1e})",
+            d.path.display(),
+            word(&d.onnxruntime),
+            word(&d.device),
+            d.margin
+        );
+    }
+    text += &skipped(c.skipped);
+    let verdict = if c.passed {
+        "the device gives the host's answers"
+    } else {
+        "THE DEVICE GIVES OTHER ANSWERS"
+    };
+    let _ = writeln!(text, "\n  {verdict}");
+    text
+}
+
+pub fn export(r: &cmd::export::Report) -> String {
+    format!(
+        "wrote {}, {}, with outputs {}\n",
+        r.onnx.path.display(),
+        bytes(r.onnx.bytes as u64),
+        r.outputs.join(", ")
+    )
+}
+
+pub fn cache(r: &cmd::cache::Report) -> String {
+    if r.cleared_bytes > 0 {
+        return format!("removed {} from {}\n", bytes(r.cleared_bytes), r.path.display());
+    }
+    format!(
+        "{}: {} in {} segments of {} backbones and preparations; limit {}\n",
+        r.path.display(),
+        bytes(r.bytes),
+        r.segments,
+        r.spaces,
+        bytes(r.limit_bytes)
+    )
+}
+
+pub fn doctor(r: &cmd::doctor::Report) -> String {
+    use cmd::doctor::Status;
+    let mut text = String::new();
+    let width = r.checks.iter().map(|c| c.name.len()).max().unwrap_or(0);
+    for c in &r.checks {
+        let mark = match (c.status, c.needed) {
+            (Status::Ok, _) => "ok     ",
+            (Status::Missing, true) => "MISSING",
+            (Status::Broken, true) => "BROKEN ",
+            (Status::Missing | Status::Broken, false) => "-      ",
+        };
+        let found = c.found.as_deref().unwrap_or("not found");
+        let _ = writeln!(text, "  {mark}  {:width$}  {found}", c.name);
+        if let Some(cure) = &c.cure {
+            let what = if c.needed { "needed: " } else { "if you want it: " };
+            let _ = writeln!(text, "           {:width$}  {what}{cure}", "");
+        }
+    }
+    let verdict = if r.ok {
+        "train, compare and predict can run"
+    } else {
+        "train, compare and predict CANNOT run: see what is needed above"
+    };
+    let _ = writeln!(text, "\n{verdict}");
+    text
+}

@@ -1,0 +1,78 @@
+use std::path::{Path, PathBuf};
+
+use graft_onnx::{Graph, GraphError};
+use graft_spec::Name;
+
+use super::{Entry, InputSpec, ModelFile, ModelSpec, OutputSpec};
+use crate::atomic::{WriteError, write_whole};
+use crate::digest::Digest;
+
+/// A model that could not be added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// The system refused.
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    /// Not a usable ONNX file.
+    #[error("{}", path.display())]
+    Graph { path: PathBuf, source: Box<GraphError> },
+    /// It is there already.
+    #[error("there is a model {name} already, at {}", path.display())]
+    Exists { name: Name, path: PathBuf },
+    /// The data folder can't be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// What a person says of a model that the graph doesn't.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Name in the catalogue.
+    pub name: Name,
+    /// For people.
+    pub title: String,
+    /// Who made it, from what.
+    pub origin: String,
+    /// SPDX expression or a sentence.
+    pub licence: String,
+    /// Where to cut, if not at the input of the last Gemm or MatMul.
+    pub features: Option<String>,
+}
+
+/// Copies an ONNX file into the catalogue at `folder` with a `model.toml`.
+pub fn add(folder: &Path, onnx: &Path, about: About, input: InputSpec) -> Result<Entry, AddError> {
+    let bytes = std::fs::read(onnx)
+        .map_err(|source| AddError::Read { path: onnx.to_path_buf(), source })?;
+    let fail = |e| AddError::Graph { path: onnx.to_path_buf(), source: Box::new(e) };
+    let graph = Graph::parse(&bytes).map_err(fail)?;
+    let output = match about.features {
+        Some(features) => OutputSpec { features: Some(features), logits: None },
+        None => {
+            let classifier = graph.classifier().map_err(fail)?;
+            OutputSpec { features: Some(classifier.features), logits: Some(classifier.logits) }
+        }
+    };
+    let target = folder.join(about.name.as_str());
+    if target.join("model.toml").exists() {
+        return Err(AddError::Exists { name: about.name, path: target });
+    }
+    let file = format!("{}.onnx", about.name);
+    let spec = ModelSpec {
+        name: about.name,
+        title: about.title,
+        origin: about.origin,
+        licence: about.licence,
+        file: file.clone(),
+        sha256: Digest::of(&bytes).to_string(),
+        input,
+        output,
+        fetch: None,
+    };
+    let text = toml::to_string(&spec).expect("a model.toml has only strings, numbers and tables");
+    std::fs::create_dir_all(&target)
+        .map_err(|source| WriteError { path: target.clone(), source })?;
+    // The description last: a model without one is not in the catalogue.
+    write_whole(&target.join(&file), &bytes)?;
+    write_whole(&target.join("model.toml"), text.as_bytes())?;
+    Ok(Entry { spec, file: ModelFile::At(target.join(file)) })
+}

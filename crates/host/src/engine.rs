@@ -1,0 +1,208 @@
+//! ONNX Runtime: finding its library, loading it once, and running networks.
+
+use std::ffi::CStr;
+use std::path::{Path, PathBuf};
+
+use ort::session::Session;
+use ort::session::builder::GraphOptimizationLevel;
+
+use crate::provider::Provider;
+
+mod network;
+
+pub use network::{Network, NetworkError};
+
+/// The oldest ONNX Runtime 1.x that works: what the crate `ort` was built for.
+pub const OLDEST_MINOR: u32 = ort::MINOR_VERSION;
+
+/// ONNX Runtime, loaded. One a process; make it when a network is first needed.
+pub struct Engine {
+    environment: ort::environment::Environment,
+    library: PathBuf,
+    version: String,
+}
+
+/// ONNX Runtime is not there, or not usable.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// None in any place that was searched.
+    #[error(
+        "no ONNX Runtime library (libonnxruntime.so, 1.{OLDEST_MINOR} or newer) found; searched {}",
+        list(searched)
+    )]
+    NotFound { searched: Vec<PathBuf> },
+    /// The one that was named isn't there.
+    #[error("no ONNX Runtime library at {}", path.display())]
+    NamedNotFound { path: PathBuf, source: std::io::Error },
+    /// The system's loader refused it.
+    #[error("cannot load {} as a library: {reason}", path.display())]
+    NotLoadable { path: PathBuf, reason: String },
+    /// A library, but another one.
+    #[error("{} is not ONNX Runtime: it has no OrtGetApiBase", path.display())]
+    NotOnnxRuntime { path: PathBuf },
+    /// Too old, or a 2.x that we know nothing of.
+    #[error("{} is ONNX Runtime {version}; 1.{OLDEST_MINOR} or newer is needed", path.display())]
+    Version { path: PathBuf, version: String },
+    /// It loaded, but did not start.
+    #[error("ONNX Runtime {version} at {} does not start: {reason}", path.display())]
+    Start { path: PathBuf, version: String, reason: String },
+}
+
+/// Where the library may be.
+#[derive(Clone, Debug)]
+pub enum LibrarySearch {
+    /// Here, or it is an error.
+    Named(PathBuf),
+    /// The first that exists of these absolute paths.
+    FirstOf(Vec<PathBuf>),
+}
+
+impl LibrarySearch {
+    /// The library's absolute path.
+    pub fn find(&self) -> Result<PathBuf, EngineError> {
+        match self {
+            // An absolute path keeps the system's loader from searching for it.
+            LibrarySearch::Named(path) => std::fs::canonicalize(path)
+                .map_err(|source| EngineError::NamedNotFound { path: path.clone(), source }),
+            LibrarySearch::FirstOf(paths) => paths
+                .iter()
+                .filter(|p| p.is_absolute())
+                .find_map(|p| std::fs::canonicalize(p).ok())
+                .ok_or_else(|| EngineError::NotFound { searched: paths.clone() }),
+        }
+    }
+}
+
+impl Engine {
+    /// Loads the library that `search` finds. A library that was loaded once in
+    /// this process stays; asking for another one later is a bug of the caller.
+    pub fn load(search: &LibrarySearch) -> Result<Engine, EngineError> {
+        let library = search.find()?;
+        let version = library_version(&library)?;
+        let start = |reason: String| EngineError::Start {
+            path: library.clone(),
+            version: version.clone(),
+            reason,
+        };
+        let environment = ort::init_from(&library)
+            .map_err(|e| start(format!("{e:?}")))?
+            .with_telemetry(false)
+            .build()
+            .map_err(|e| start(format!("{e:?}")))?;
+        Ok(Engine { environment, library, version })
+    }
+
+    /// The library's version, such as `1.32.0`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The library's absolute path.
+    pub fn library(&self) -> &Path {
+        &self.library
+    }
+
+    /// Whether a provider can be used: makes a session with it, since being
+    /// compiled in says nothing about the libraries it needs.
+    pub fn try_provider(&self, provider: &Provider, model: &[u8]) -> Result<(), NetworkError> {
+        Network::open(self, model, provider, 1).map(drop)
+    }
+
+    fn session(
+        &self,
+        model: &[u8],
+        provider: &Provider,
+        threads: usize,
+    ) -> Result<Session, NetworkError> {
+        if !provider.is_compiled_in() {
+            return Err(NetworkError::ProviderMissing {
+                provider: provider.name(),
+                library: self.library.clone(),
+            });
+        }
+        let build = || -> Result<Session, String> {
+            fn text<E: std::fmt::Debug>(error: E) -> String {
+                // Only Debug carries the loader's reason.
+                format!("{error:?}")
+            }
+            let mut builder = Session::builder(&self.environment)
+                .map_err(text)?
+                // All of the gain comes with the blocked layouts of this level.
+                .with_optimization_level(GraphOptimizationLevel::All)
+                .map_err(text)?
+                .with_intra_threads(threads)
+                .map_err(text)?
+                // Sessions share the cores with decoding and with each other; a
+                // spinning thread of one is a missing core of another.
+                .with_intra_op_spinning(false)
+                .map_err(text)?;
+            if let Some(dispatch) = provider.dispatch() {
+                builder = builder.with_execution_providers([dispatch]).map_err(text)?;
+            }
+            builder.commit_from_memory(model).map_err(text)
+        };
+        build().map_err(|reason| match provider {
+            Provider::Cpu => NetworkError::Open { reason },
+            _ => NetworkError::Provider { provider: provider.name(), reason },
+        })
+    }
+}
+
+/// Asks the library itself, before any call that could panic in its absence.
+fn library_version(path: &Path) -> Result<String, EngineError> {
+    #[repr(C)]
+    struct ApiBase {
+        get_api: extern "C" fn(u32) -> *const std::ffi::c_void,
+        version: extern "C" fn() -> *const std::ffi::c_char,
+    }
+    // SAFETY: loading a library runs its initialisers; a person or this
+    // machine's administrator put it there for that. It is loaded again, and
+    // kept, by `ort` right after.
+    let library = unsafe { libloading::Library::new(path) }.map_err(|e| {
+        EngineError::NotLoadable { path: path.to_path_buf(), reason: e.to_string() }
+    })?;
+    let not_ort = || EngineError::NotOnnxRuntime { path: path.to_path_buf() };
+    // SAFETY: the signatures are those of onnxruntime_c_api.h, unchanged since
+    // 1.0; a library that exports this name is taken to be ONNX Runtime.
+    let version = unsafe {
+        let base = library
+            .get::<extern "C" fn() -> *const ApiBase>(b"OrtGetApiBase")
+            .map_err(|_| not_ort())?;
+        let base = base().as_ref().ok_or_else(not_ort)?;
+        let version = (base.version)();
+        if version.is_null() {
+            return Err(not_ort());
+        }
+        CStr::from_ptr(version).to_string_lossy().into_owned()
+    };
+    let mut parts = version.split('.').map(str::parse::<u32>);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(1)), Some(Ok(minor))) if minor >= OLDEST_MINOR => Ok(version),
+        _ => Err(EngineError::Version { path: path.to_path_buf(), version }),
+    }
+}
+
+/// The instruction sets that decide which kernels run, and so the last bits of
+/// results.
+pub fn cpu_features() -> String {
+    let mut found: Vec<&str> = vec![std::env::consts::ARCH];
+    #[cfg(target_arch = "x86_64")]
+    {
+        macro_rules! note {
+            ($($name:tt),*) => { $(if std::arch::is_x86_feature_detected!($name) { found.push($name); })* };
+        }
+        note!("avx", "fma", "avx2", "avx512f", "avx512vnni");
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        macro_rules! note {
+            ($($name:tt),*) => { $(if std::arch::is_aarch64_feature_detected!($name) { found.push($name); })* };
+        }
+        note!("neon", "fp16", "dotprod", "i8mm", "sve");
+    }
+    found.join(" ")
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,176 @@
+//! Data sets: a folder a class, or a table with a header.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use graft_spec::{Labels, SpecError};
+
+mod folder;
+mod table;
+
+/// Labelled photos, not yet opened.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// Names of the classes, sorted.
+    pub labels: Labels,
+    /// In the order of the table, or sorted by path.
+    pub examples: Vec<Example>,
+    /// Columns of the table that mean nothing to us.
+    pub unused_columns: Vec<String>,
+}
+
+/// One labelled photo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Index into the labels.
+    pub label: usize,
+    /// On which side of the split, if the data set says.
+    pub split: Option<Split>,
+    /// Examples of one group are never on both sides of a split.
+    pub group: Option<String>,
+    /// What a split keeps in proportion; the label if absent.
+    pub stratum: Option<String>,
+}
+
+/// A side of the split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// The head learns from it.
+    Train,
+    /// Held out.
+    Test,
+}
+
+/// A data set that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    /// The system refused.
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    /// Neither a folder nor a table.
+    #[error("{} is neither a folder with a sub-folder a class nor a .csv or .tsv table", path.display())]
+    NotADataset { path: PathBuf },
+    /// No sub-folders.
+    #[error("{} has no sub-folders: a data set is a folder with a sub-folder of photos a class", path.display())]
+    NoClasses { path: PathBuf },
+    /// A class without photos.
+    #[error("class folder {} is empty: put photos of the class there or remove it", path.display())]
+    EmptyClass { path: PathBuf },
+    /// Learning to tell apart takes two.
+    #[error("{} has one class only, {label:?}: at least two are needed to learn to tell them apart", path.display())]
+    OneClass { path: PathBuf, label: String },
+    /// The table has no rows.
+    #[error("{} has a header but no rows", path.display())]
+    NoRows { path: PathBuf },
+    /// The header lacks a column.
+    #[error("{}: the header has no column {column:?}; it must name path and label, and may name split, group and stratify (found: {found})", path.display())]
+    MissingColumn { path: PathBuf, column: &'static str, found: String },
+    /// A line of the table.
+    #[error("{}, line {line}: {problem}", path.display())]
+    Line { path: PathBuf, line: u64, problem: LineProblem },
+    /// Files named by the table that aren't there.
+    #[error("{}: {count} of {total} photos are not there, first {} (line {line}); paths are relative to the table's folder", table.display(), first.display())]
+    Missing { table: PathBuf, count: usize, total: usize, first: PathBuf, line: u64 },
+    /// A label that can't stand in a bundle.
+    #[error("{}", path.display())]
+    Labels { path: PathBuf, source: SpecError },
+}
+
+/// What is wrong with a line of a table.
+#[derive(Debug, thiserror::Error)]
+pub enum LineProblem {
+    /// Too few or too many fields.
+    #[error("has {found} fields, the header has {expected}")]
+    Fields { found: u64, expected: u64 },
+    /// Not UTF-8.
+    #[error("is not UTF-8")]
+    Utf8,
+    /// An empty path or label.
+    #[error("{0} is empty")]
+    Empty(&'static str),
+    /// Neither train nor test.
+    #[error("split is {0:?}, must be train, test or empty")]
+    Split(String),
+    /// The same photo twice with two labels.
+    #[error("{} has label {second:?} here and {first:?} on line {first_line}", path.display())]
+    TwoLabels { path: PathBuf, first: String, second: String, first_line: u64 },
+}
+
+impl Dataset {
+    /// Reads a folder or a table. Photos are not opened yet.
+    pub fn open(path: &Path) -> Result<Dataset, DatasetError> {
+        let metadata = std::fs::metadata(path)
+            .map_err(|source| DatasetError::Read { path: path.to_path_buf(), source })?;
+        if metadata.is_dir() {
+            return folder::open(path);
+        }
+        match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
+            Some("csv") => table::open(path, b','),
+            Some("tsv") => table::open(path, b'\t'),
+            _ => Err(DatasetError::NotADataset { path: path.to_path_buf() }),
+        }
+    }
+
+    /// Only the examples on one side of the split.
+    pub fn only(mut self, split: Split) -> Dataset {
+        self.examples.retain(|e| e.split == Some(split));
+        self
+    }
+
+    /// The same examples with the labels of a bundle, which may have more
+    /// classes than this data set. Answers the first unknown label otherwise.
+    pub fn with_labels(mut self, labels: &Labels) -> Result<Dataset, String> {
+        let mapped: Vec<Option<usize>> =
+            self.labels.names().iter().map(|name| labels.index_of(name)).collect();
+        for example in &mut self.examples {
+            match mapped[example.label] {
+                Some(index) => example.label = index,
+                None => return Err(self.labels[example.label].to_owned()),
+            }
+        }
+        self.labels = labels.clone();
+        Ok(self)
+    }
+}
+
+/// An example whose label is still a name.
+struct Named {
+    path: PathBuf,
+    label: String,
+    split: Option<Split>,
+    group: Option<String>,
+    stratum: Option<String>,
+}
+
+fn with_indices(
+    path: &Path,
+    named: Vec<Named>,
+    unused_columns: Vec<String>,
+) -> Result<Dataset, DatasetError> {
+    let mut indices: BTreeMap<&str, usize> = named.iter().map(|e| (e.label.as_str(), 0)).collect();
+    for (index, value) in indices.values_mut().enumerate() {
+        *value = index;
+    }
+    let names: Vec<String> = indices.keys().map(|&name| name.to_owned()).collect();
+    if let [only] = names.as_slice() {
+        return Err(DatasetError::OneClass { path: path.to_path_buf(), label: only.clone() });
+    }
+    let wanted: Vec<usize> = named.iter().map(|e| indices[e.label.as_str()]).collect();
+    let labels = Labels::new(names)
+        .map_err(|source| DatasetError::Labels { path: path.to_path_buf(), source })?;
+    let examples = named
+        .into_iter()
+        .zip(wanted)
+        .map(|(e, label)| Example {
+            path: e.path,
+            label,
+            split: e.split,
+            group: e.group,
+            stratum: e.stratum,
+        })
+        .collect();
+    Ok(Dataset { labels, examples, unused_columns })
+}

@@ -1,0 +1,303 @@
+//! What a file is: an ONNX graph, or a bundle with one in it.
+
+use std::path::{Path, PathBuf};
+
+use graft_bundle::Bundle;
+use graft_onnx::{Dim, Graph, GraphError, TensorInfo};
+use graft_spec::{Answer, Form, ImageSpec, Input};
+use serde::Serialize;
+
+use crate::bundle_file::{BundleFile, BundleFileError};
+use crate::digest::Digest;
+
+/// What is in a file. Field names are those of docs/json.md.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inspection {
+    /// `onnx` or `bundle`.
+    pub kind: Kind,
+    /// The file.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: usize,
+    /// Of the file.
+    pub sha256: Digest,
+    /// Without initialisers.
+    pub inputs: Vec<Tensor>,
+    /// In the graph's order.
+    pub outputs: Vec<Tensor>,
+    /// Of the default domain.
+    pub opset: i64,
+    /// Of the format.
+    pub ir_version: i64,
+    /// Who wrote the graph.
+    pub producer: String,
+    /// Operators in all.
+    pub nodes: usize,
+    /// Trained numbers.
+    pub parameters: u64,
+    /// What they take.
+    pub parameter_bytes: u64,
+    /// Of one example; `None` if not known.
+    pub multiply_adds: Option<u64>,
+    /// Nodes whose multiply-adds are not counted.
+    pub uncounted_nodes: Vec<String>,
+    /// By domain and name.
+    pub operators: Vec<Operator>,
+    /// Whether the device engine runs the graph.
+    pub device: Device,
+    /// Where `train` would cut.
+    pub classifier: Option<Classifier>,
+    /// If it is a bundle.
+    pub bundle: Option<BundleInside>,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A graph.
+    Onnx,
+    /// A bundle; the graph is its first form.
+    Bundle,
+}
+
+/// An input or output.
+#[derive(Clone, Debug, Serialize)]
+pub struct Tensor {
+    /// Its name.
+    pub name: String,
+    /// Its element type.
+    #[serde(rename = "type")]
+    pub element: Option<String>,
+    /// Its axes; `None` if not stated.
+    pub shape: Option<Vec<Axis>>,
+}
+
+/// A length, a name, or nothing known.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Axis {
+    /// Always this.
+    Fixed(u64),
+    /// Depends on the input.
+    Named(String),
+    /// Not stated.
+    Unknown,
+}
+
+/// An operator of the graph.
+#[derive(Clone, Debug, Serialize)]
+pub struct Operator {
+    /// Empty for ONNX's own.
+    pub domain: String,
+    /// Its name.
+    pub name: String,
+    /// How often it occurs.
+    pub count: usize,
+    /// Whether the device engine knows it.
+    pub device: bool,
+}
+
+/// Whether the device engine opens the graph as it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Device {
+    /// It does.
+    pub runs: bool,
+    /// Why not.
+    pub problem: Option<String>,
+}
+
+/// The last dense layer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Classifier {
+    /// Its input.
+    pub features: String,
+    /// Its output.
+    pub logits: String,
+    /// Of one example.
+    pub feature_length: u64,
+    /// Its outputs.
+    pub classes: u64,
+}
+
+/// What a bundle says beside its graph.
+#[derive(Clone, Debug, Serialize)]
+pub struct BundleInside {
+    /// What people call it.
+    pub name: String,
+    /// In the order of the logits.
+    pub labels: Vec<String>,
+    /// How a photo is prepared.
+    pub input: ImageSpec,
+    /// Divisor of the logits.
+    pub temperature: f32,
+    /// Least probability of an answer.
+    pub unknown_below: Option<f32>,
+    /// The models in it.
+    pub forms: Vec<Form>,
+    /// The parts of the file.
+    pub sections: Vec<SectionFacts>,
+    /// Whether a signature is appended; it is not verified here.
+    pub signed: bool,
+    /// Where it came from.
+    pub provenance: Option<serde_json::Value>,
+}
+
+/// A part of a bundle.
+#[derive(Clone, Debug, Serialize)]
+pub struct SectionFacts {
+    /// Four letters.
+    pub kind: String,
+    /// Which form it belongs to.
+    pub form: u16,
+    /// Without padding.
+    pub bytes: u64,
+}
+
+/// A file that is neither.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// Not readable, or not a bundle though it begins as one.
+    #[error(transparent)]
+    Bundle(#[from] BundleFileError),
+    /// Not a graph.
+    #[error("{} is not a usable ONNX file", path.display())]
+    Graph { path: PathBuf, source: Box<GraphError> },
+}
+
+/// Looks into a file.
+pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
+    let file = BundleFile::read(path)?;
+    let sha256 = Digest::of(file.bytes());
+    if file.bytes().starts_with(b"\x89GRFT") {
+        let bundle = file.parse()?;
+        let model = bundle.forms().next().map_or(&[][..], |f| f.model);
+        let mut inspection = inspect_graph(path, model)?;
+        let Input::Image(spec) = &bundle.manifest().input;
+        inspection.device = device(model, spec.shape(1));
+        return Ok(Inspection {
+            kind: Kind::Bundle,
+            bytes: file.bytes().len(),
+            sha256,
+            classifier: None,
+            bundle: Some(inside(&bundle)),
+            ..inspection
+        });
+    }
+    inspect_graph(path, file.bytes())
+}
+
+fn inspect_graph(path: &Path, bytes: &[u8]) -> Result<Inspection, InspectError> {
+    let graph = Graph::parse(bytes)
+        .map_err(|e| InspectError::Graph { path: path.to_path_buf(), source: Box::new(e) })?;
+    let summary = graph.summary();
+    let inputs = graph.inputs();
+    Ok(Inspection {
+        kind: Kind::Onnx,
+        path: path.to_path_buf(),
+        bytes: bytes.len(),
+        sha256: Digest::of(bytes),
+        opset: graph.opset(),
+        ir_version: summary.ir_version,
+        producer: format!("{} {}", summary.producer_name, summary.producer_version)
+            .trim()
+            .to_owned(),
+        nodes: summary.nodes,
+        parameters: summary.parameters,
+        parameter_bytes: summary.parameter_bytes,
+        multiply_adds: summary.multiply_adds.exact(),
+        uncounted_nodes: summary.multiply_adds.uncounted,
+        operators: summary
+            .operators
+            .into_iter()
+            .map(|o| Operator {
+                device: graft_runtime::supports_operator(&o.domain, &o.name),
+                domain: o.domain,
+                name: o.name,
+                count: o.count,
+            })
+            .collect(),
+        device: device_of_graph(bytes, &inputs),
+        inputs: inputs.into_iter().map(tensor).collect(),
+        outputs: graph.outputs().into_iter().map(tensor).collect(),
+        classifier: graph.classifier().ok().map(|c| Classifier {
+            features: c.features,
+            logits: c.logits,
+            feature_length: c.feature_length as u64,
+            classes: c.classes as u64,
+        }),
+        bundle: None,
+    })
+}
+
+/// A graph alone doesn't say what its input will be; it is tried with what it
+/// does say, and a batch of 1.
+fn device_of_graph(bytes: &[u8], inputs: &[TensorInfo]) -> Device {
+    let problem = |text: &str| Device { runs: false, problem: Some(text.to_owned()) };
+    let [input] = inputs else { return problem("it has several inputs") };
+    let Some(shape) = &input.shape else { return problem("its input's size is not stated") };
+    let axes: Vec<Option<usize>> = shape
+        .iter()
+        .enumerate()
+        .map(|(axis, dim)| match dim {
+            Dim::Fixed(n) => usize::try_from(*n).ok(),
+            _ if axis == 0 => Some(1),
+            _ => None,
+        })
+        .collect();
+    match <[Option<usize>; 4]>::try_from(axes) {
+        Ok([Some(a), Some(b), Some(c), Some(d)]) => device(bytes, [a, b, c, d]),
+        Ok(_) => problem("its input's size is not stated"),
+        Err(_) => problem("its input is not a batch of pictures"),
+    }
+}
+
+fn device(model: &[u8], shape: [usize; 4]) -> Device {
+    match graft_runtime::check_onnx(model, shape) {
+        Ok(()) => Device { runs: true, problem: None },
+        Err(error) => {
+            use std::error::Error;
+            let mut problem = error.to_string();
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                problem = format!("{problem}: {error}");
+                cause = error.source();
+            }
+            Device { runs: false, problem: Some(problem) }
+        }
+    }
+}
+
+fn inside(bundle: &Bundle<'_>) -> BundleInside {
+    let manifest = bundle.manifest();
+    let Input::Image(input) = &manifest.input;
+    let Answer::Class(calibration) = &manifest.answer;
+    BundleInside {
+        name: manifest.name.to_string(),
+        labels: bundle.labels().names().to_vec(),
+        input: input.clone(),
+        temperature: calibration.temperature,
+        unknown_below: calibration.unknown_below,
+        forms: manifest.forms.clone(),
+        sections: bundle
+            .sections()
+            .iter()
+            .map(|s| SectionFacts { kind: s.id.kind.to_string(), form: s.id.form, bytes: s.length })
+            .collect(),
+        signed: bundle.signature().is_some(),
+        provenance: bundle.provenance_json().and_then(|json| serde_json::from_str(json).ok()),
+    }
+}
+
+fn tensor(info: TensorInfo) -> Tensor {
+    let axis = |dim| match dim {
+        Dim::Fixed(n) => Axis::Fixed(n),
+        Dim::Symbol(name) => Axis::Named(name),
+        Dim::Unknown => Axis::Unknown,
+    };
+    Tensor {
+        name: info.name,
+        element: info.element.map(|e| e.to_string()),
+        shape: info.shape.map(|shape| shape.into_iter().map(axis).collect()),
+    }
+}

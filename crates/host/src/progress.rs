@@ -1,0 +1,34 @@
+//! What a long run tells its caller while it runs.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A part of the work began; `total` steps if known.
+    Begin { stage: Stage, total: Option<u64> },
+    /// `done` steps of the current part are done.
+    Advance { done: u64 },
+    /// The current part is over.
+    End,
+    /// A file can't be used and is left out.
+    Skipped { path: &'a Path, reason: &'a str },
+    /// Something a person should know that is no error.
+    Note(&'a str),
+}
+
+/// A part of the work that takes long enough to watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading, preparing and running photos through the backbone.
+    Features,
+    /// Solving the head, cross-validation included.
+    Head,
+    /// Running photos through whole networks.
+    Predict,
+}
+
+/// Where events go. Answering [`ControlFlow::Break`] stops the work soon, and
+/// the function returns its `Cancelled` error.
+pub type OnEvent<'a> = &'a mut dyn FnMut(Event<'_>) -> ControlFlow<()>;

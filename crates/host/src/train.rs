@@ -1,0 +1,422 @@
+//! The main job: labelled photos and a backbone in, a bundle and a report out.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use graft_learn::{
+    CalibrationError, EvaluationError, Examples, ExamplesError, Progress, Targets, TrainError,
+    Trained,
+};
+pub use graft_learn::{ClassWeights, Evaluation, LinearRecipe, MlpRecipe, PathPoint, Setting};
+use graft_onnx::Summary;
+use graft_spec::{
+    BackboneOrigin, Calibration, DataOrigin, EngineOrigin, ImageSpec, Labels, Name, Provenance,
+    SpecError, TestSummary,
+};
+use ndarray::Axis;
+
+use crate::backbone::Backbone;
+use crate::digest::Digest;
+use crate::engine::{Engine, cpu_features};
+use crate::examples::{Dataset, Example};
+use crate::features::{FeatureCost, FeatureOptions, Features, FeaturesError, features};
+use crate::graft::{Description, GraftError, Grafted, bundle, join};
+use crate::photos::Skipped;
+use crate::progress::{Event, OnEvent, Stage};
+use crate::sides::{Sides, SidesError, duplicates, sides};
+
+/// How to train.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// The bundle's name.
+    pub name: Name,
+    /// Which head.
+    pub head: HeadRecipe,
+    /// Folds of cross-validation.
+    pub folds: usize,
+    /// Share that is held out, if the data set doesn't say.
+    pub test_share: f64,
+    /// Share of known examples that is to be answered; the rest is unknown.
+    /// `None`: everything is answered.
+    pub answered: Option<f64>,
+    /// Of splits, folds and an MLP's first weights.
+    pub seed: u64,
+    /// Of the photos.
+    pub data_licence: Option<String>,
+    /// An unusable photo is an error.
+    pub strict: bool,
+}
+
+/// Which head is grafted.
+#[derive(Clone, Debug)]
+pub enum HeadRecipe {
+    /// Multinomial logistic regression.
+    Linear(LinearRecipe),
+    /// One hidden layer.
+    Mlp(MlpRecipe),
+}
+
+/// A finished training run.
+#[derive(Debug)]
+pub struct Run {
+    /// The bundle, opened and verified in the device engine.
+    pub grafted: Grafted,
+    /// Held-out results.
+    pub evaluation: Evaluation,
+    /// Everything else there is to say.
+    pub facts: Facts,
+}
+
+/// What happened in a training run.
+#[derive(Debug)]
+pub struct Facts {
+    /// Usable examples.
+    pub examples: usize,
+    /// Of them learned from.
+    pub trained: usize,
+    /// Of them held out.
+    pub tested: usize,
+    /// Files that could not be used.
+    pub skipped: Vec<Skipped>,
+    /// Photos with the same bytes on both sides.
+    pub duplicates_across_split: Vec<Vec<PathBuf>>,
+    /// In the order of the logits.
+    pub labels: Labels,
+    /// How photos are prepared.
+    pub input: ImageSpec,
+    /// What was chosen.
+    pub chosen: Setting,
+    /// What was tried.
+    pub path: Vec<PathPoint>,
+    /// Temperature and unknown threshold.
+    pub calibration: Calibration,
+    /// What features took.
+    pub features: FeatureCost,
+    /// Solving, cross-validation included.
+    pub head_seconds: f64,
+    /// Joining, references, writing, replaying.
+    pub bundle_seconds: f64,
+    /// Of the grafted network.
+    pub summary: Summary,
+}
+
+/// A training run that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The board couldn't run it.
+    #[error("the device engine cannot run this backbone up to {at:?}")]
+    Device { at: String, source: graft_runtime::OpenError },
+    /// Features.
+    #[error(transparent)]
+    Features(#[from] FeaturesError),
+    /// Unusable photos, in a strict run.
+    #[error("{} of {total} photos cannot be used, first {}: {}", skipped.len(), skipped[0].path.display(), skipped[0].reason)]
+    Strict { skipped: Vec<Skipped>, total: usize },
+    /// A class lost all its photos.
+    #[error("class {label:?} has no usable photo to learn from: {}", if *skipped > 0 { format!("{skipped} files could not be used") } else { "all are held out".to_owned() })]
+    NothingToLearn { label: String, skipped: usize },
+    /// No usable photo at all.
+    #[error("none of {total} photos can be used, first {}: {}", first.path.display(), first.reason)]
+    NoPhotos { total: usize, first: Skipped },
+    /// Splitting.
+    #[error(transparent)]
+    Sides(#[from] SidesError),
+    /// Features that can't be learned from.
+    #[error("the features cannot be learned from")]
+    Examples(#[source] ExamplesError),
+    /// The head.
+    #[error("the head cannot be trained")]
+    Head(#[source] TrainError),
+    /// The temperature or the threshold.
+    #[error("the head cannot be calibrated")]
+    Calibration(#[source] CalibrationError),
+    /// The held-out part.
+    #[error("the head cannot be evaluated")]
+    Evaluation(#[source] EvaluationError),
+    /// The bundle.
+    #[error("the bundle cannot be made")]
+    Graft(#[from] GraftError),
+    /// A value that a bundle can't hold.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// The event sink said so.
+    #[error("stopped")]
+    Cancelled,
+}
+
+/// Trains a head on a backbone and grafts it.
+pub fn train(
+    engine: &Engine,
+    backbone: &Backbone,
+    dataset: &Dataset,
+    recipe: &Recipe,
+    options: &FeatureOptions,
+    on: OnEvent<'_>,
+) -> Result<Run, RunError> {
+    // Before hours of features: what the board can't run is of no use.
+    graft_runtime::check_onnx(&backbone.graph().to_bytes(), backbone.input.shape(1))
+        .map_err(|source| RunError::Device { at: backbone.at.clone(), source })?;
+
+    let paths: Vec<&Path> = dataset.examples.iter().map(|e| e.path.as_path()).collect();
+    let features = features(engine, backbone, &paths, options, on).map_err(|e| match e {
+        FeaturesError::Cancelled => RunError::Cancelled,
+        other => RunError::Features(other),
+    })?;
+    if let Some(first) = features.skipped.first() {
+        if recipe.strict {
+            return Err(RunError::Strict { skipped: features.skipped, total: paths.len() });
+        }
+        if features.usable.is_empty() {
+            return Err(RunError::NoPhotos { total: paths.len(), first: first.clone() });
+        }
+    }
+    let usable: Vec<&Example> = features.usable.iter().map(|&i| &dataset.examples[i]).collect();
+    let sides = sides(&usable, recipe.test_share, recipe.folds, recipe.seed)?;
+    check_classes(dataset, &usable, &sides, features.skipped.len())?;
+    let duplicates = note_leaks(&features, &usable, &sides, on)?;
+
+    let start = Instant::now();
+    let (trained, calibration, evaluation) =
+        learn(&features, &usable, &sides, &dataset.labels, recipe, on)?;
+    let head_seconds = start.elapsed().as_secs_f64();
+
+    let start = Instant::now();
+    let joined = join(backbone, &trained.head)?;
+    let provenance = provenance(
+        engine,
+        backbone,
+        &features,
+        &usable,
+        &sides,
+        recipe,
+        options,
+        &trained,
+        &evaluation,
+    );
+    let description = Description {
+        name: recipe.name.clone(),
+        labels: dataset.labels.clone(),
+        calibration,
+        provenance,
+    };
+    let grafted = bundle(engine, &options.provider, backbone, &joined, description)?;
+    let facts = Facts {
+        examples: usable.len(),
+        trained: sides.train.len(),
+        tested: sides.test.len(),
+        skipped: features.skipped,
+        duplicates_across_split: duplicates,
+        labels: dataset.labels.clone(),
+        input: backbone.input.clone(),
+        chosen: trained.chosen,
+        path: trained.path,
+        calibration,
+        features: features.cost,
+        head_seconds,
+        bundle_seconds: start.elapsed().as_secs_f64(),
+        summary: joined.summary(),
+    };
+    Ok(Run { grafted, evaluation, facts })
+}
+
+/// A class without a photo to learn from would make a head that never answers it.
+fn check_classes(
+    dataset: &Dataset,
+    usable: &[&Example],
+    sides: &Sides,
+    skipped: usize,
+) -> Result<(), RunError> {
+    let mut counts = vec![0usize; dataset.labels.names().len()];
+    for &i in &sides.train {
+        counts[usable[i].label] += 1;
+    }
+    match counts.iter().position(|&n| n == 0) {
+        None => Ok(()),
+        Some(class) => {
+            Err(RunError::NothingToLearn { label: dataset.labels[class].to_owned(), skipped })
+        }
+    }
+}
+
+fn note_leaks(
+    features: &Features,
+    usable: &[&Example],
+    sides: &Sides,
+    on: OnEvent<'_>,
+) -> Result<Vec<Vec<PathBuf>>, RunError> {
+    let mut note = |text: String| match on(Event::Note(&text)) {
+        ControlFlow::Break(()) => Err(RunError::Cancelled),
+        ControlFlow::Continue(()) => Ok(()),
+    };
+    let found: Vec<Vec<PathBuf>> = duplicates(&features.photos, sides)
+        .into_iter()
+        .map(|same| same.into_iter().map(|i| usable[i].path.clone()).collect())
+        .collect();
+    if let Some(first) = found.first() {
+        note(format!(
+            "{} photos are on both sides of the split, byte for byte, first {} and {}: the held-out results are too good by that",
+            found.len(),
+            first[0].display(),
+            first[1].display()
+        ))?;
+    }
+    if let Some(first) = sides.torn_groups.first() {
+        note(format!(
+            "{} groups are on both sides of the data set's own split, first {first:?}: the held-out results may be too good",
+            sides.torn_groups.len()
+        ))?;
+    }
+    Ok(found)
+}
+
+fn learn(
+    features: &Features,
+    usable: &[&Example],
+    sides: &Sides,
+    labels: &Labels,
+    recipe: &Recipe,
+    on: OnEvent<'_>,
+) -> Result<(Trained, Calibration, Evaluation), RunError> {
+    let labels_of = |side: &[usize]| side.iter().map(|&i| usable[i].label).collect::<Vec<_>>();
+    let (train_labels, test_labels) = (labels_of(&sides.train), labels_of(&sides.test));
+    let train_rows = features.rows.select(Axis(0), &sides.train);
+    let classes = labels.names().len();
+    let examples =
+        Examples::new(train_rows.view(), &train_labels, classes).map_err(RunError::Examples)?;
+
+    if on(Event::Begin { stage: Stage::Head, total: None }).is_break() {
+        return Err(RunError::Cancelled);
+    }
+    let mut passes = 0;
+    let mut progress = |_: Progress| {
+        passes += 1;
+        on(Event::Advance { done: passes })
+    };
+    let trained = match &recipe.head {
+        HeadRecipe::Linear(recipe) => {
+            graft_learn::train_linear(&examples, recipe, &sides.folds, &mut progress)
+        }
+        HeadRecipe::Mlp(recipe) => {
+            graft_learn::train_mlp(&examples, recipe, &sides.folds, &mut progress)
+        }
+    }
+    .map_err(|e| match e {
+        TrainError::Interrupted => RunError::Cancelled,
+        other => RunError::Head(other),
+    })?;
+    let _ = on(Event::End);
+
+    let calibration =
+        graft_learn::calibrate(trained.out_of_fold_logits.view(), &train_labels, recipe.answered)
+            .map_err(RunError::Calibration)?;
+    let logits = trained.head.logits(features.rows.select(Axis(0), &sides.test).view());
+    let targets =
+        Targets { labels: &test_labels, names: labels, majority: majority(&train_labels, classes) };
+    let evaluation = graft_learn::evaluate(logits.view(), &targets, &calibration)
+        .map_err(RunError::Evaluation)?;
+    Ok((trained, calibration, evaluation))
+}
+
+/// The most frequent class, the first if several are.
+pub fn majority(labels: &[usize], classes: usize) -> usize {
+    let mut counts = vec![0usize; classes];
+    for &label in labels {
+        counts[label] += 1;
+    }
+    (0..classes).rev().max_by_key(|&class| counts[class]).unwrap_or(0)
+}
+
+#[expect(clippy::too_many_arguments, reason = "a record of everything needs everything, once")]
+fn provenance(
+    engine: &Engine,
+    backbone: &Backbone,
+    features: &Features,
+    usable: &[&Example],
+    sides: &Sides,
+    recipe: &Recipe,
+    options: &FeatureOptions,
+    trained: &Trained,
+    evaluation: &Evaluation,
+) -> Provenance {
+    Provenance {
+        graft: env!("CARGO_PKG_VERSION").to_owned(),
+        backbone: BackboneOrigin {
+            name: backbone.origin.name.clone(),
+            origin: backbone.origin.origin.clone(),
+            licence: backbone.origin.licence.clone(),
+            sha256: backbone.origin.sha256.to_string(),
+            features_tensor: backbone.at.clone(),
+        },
+        data: DataOrigin {
+            examples: usable.len(),
+            trained: sides.train.len(),
+            tested: sides.test.len(),
+            sha256: data_digest(features, usable, sides).to_string(),
+            licence: recipe.data_licence.clone(),
+        },
+        recipe: recipe_words(recipe, trained),
+        engine: EngineOrigin {
+            provider: options.provider.name().to_owned(),
+            onnx_runtime: engine.version().to_owned(),
+            cpu: cpu_features(),
+        },
+        test: TestSummary {
+            accuracy: evaluation.accuracy,
+            accuracy_interval: evaluation.accuracy_interval,
+            ece: evaluation.ece,
+            answered: evaluation.answered,
+        },
+    }
+}
+
+/// The same photos, labels and sides give the same digest, whatever they are
+/// called and wherever they are.
+fn data_digest(features: &Features, usable: &[&Example], sides: &Sides) -> Digest {
+    let on = |side: &'static str, members: &[usize]| {
+        members
+            .iter()
+            .map(|&i| format!("{side} {} {}\n", usable[i].label, features.photos[i]))
+            .collect::<Vec<_>>()
+    };
+    let mut lines = on("train", &sides.train);
+    lines.extend(on("test", &sides.test));
+    lines.sort();
+    Digest::of(lines.concat().as_bytes())
+}
+
+fn recipe_words(recipe: &Recipe, trained: &Trained) -> BTreeMap<String, String> {
+    let weights = |w: ClassWeights| match w {
+        ClassWeights::Uniform => "uniform",
+        ClassWeights::Balanced => "balanced",
+    };
+    let mut words = vec![
+        ("seed", recipe.seed.to_string()),
+        ("folds", recipe.folds.to_string()),
+        ("test_share", recipe.test_share.to_string()),
+        ("answered", recipe.answered.map_or("all".to_owned(), |a| a.to_string())),
+    ];
+    match &recipe.head {
+        HeadRecipe::Linear(linear) => {
+            words.push(("head", "linear".to_owned()));
+            words.push(("class_weights", weights(linear.class_weights).to_owned()));
+            words.push(("strengths", format!("{:?}", linear.strengths)));
+            words.push(("tolerance", linear.tolerance.to_string()));
+        }
+        HeadRecipe::Mlp(mlp) => {
+            words.push(("head", "mlp".to_owned()));
+            words.push(("class_weights", weights(mlp.class_weights).to_owned()));
+            words.push(("hidden", mlp.hidden.to_string()));
+            words.push(("learning_rate", mlp.learning_rate.to_string()));
+            words.push(("weight_decay", mlp.weight_decay.to_string()));
+            words.push(("patience", mlp.patience.to_string()));
+            words.push(("epochs", mlp.epochs.to_string()));
+        }
+    }
+    match trained.chosen {
+        Setting::Strength(strength) => words.push(("chosen_strength", strength.to_string())),
+        Setting::Epochs(epochs) => words.push(("chosen_epochs", epochs.to_string())),
+    }
+    words.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()
+}
