@@ -18,18 +18,16 @@ pub fn made_right(bytes: &[u8]) -> Vec<u8> {
             let number = bytes[at..].first_chunk().copied().map(u64::from_le_bytes)?;
             usize::try_from(number).ok()
         };
-        let section = number(entry + 8).zip(number(entry + 16)).and_then(|(start, length)| {
-            bytes.get(start..start.checked_add(length)?)
-        });
+        let section = number(entry + 8)
+            .zip(number(entry + 16))
+            .and_then(|(start, length)| bytes.get(start..start.checked_add(length)?));
         if let Some(section) = section {
             let digest = Sha256::digest(section);
             bytes[entry + 24..entry + 56].copy_from_slice(&digest);
         }
     }
-    let table = Sha256::new()
-        .chain_update(&bytes[..32])
-        .chain_update(&bytes[64..table_end])
-        .finalize();
+    let table =
+        Sha256::new().chain_update(&bytes[..32]).chain_update(&bytes[64..table_end]).finalize();
     bytes[32..64].copy_from_slice(&table);
     bytes
 }

@@ -125,3 +125,11 @@ fn changed_models_do_not_panic() {
     drop(std::panic::take_hook());
     assert_eq!(escaped, None);
 }
+
+/// Reports and caches carry it, so it may not lag behind the dependency.
+#[test]
+fn the_engine_is_the_pinned_one() {
+    let workspace = include_str!("../../../../Cargo.toml");
+    let (name, version) = graft_runtime::ENGINE.split_once(' ').unwrap();
+    assert!(workspace.contains(&format!("{name}-onnx = {{ version = \"={version}\"")));
+}
