@@ -51,7 +51,8 @@ docs: ## the API documentation, in target/doc
 
 bench: setup ## benchmarks: the parts, then the whole pipeline against its baselines
 	$(CARGO) bench --workspace
-	$(CARGO) run --release -p graft-tests --bin interleave -- $(BENCH_ARGS)
+	$(CARGO) build --release --workspace --bin interleave
+	$(TARGET_DIR)/release/interleave $(BENCH_ARGS)
 
 # cargo-fuzz wants unstable flags; RUSTC_BOOTSTRAP lets the stable compiler take them.
 fuzz: $(FUZZ_TOOLS)/bin/cargo-fuzz ## fuzz what parses bytes, FUZZ_SECONDS each

@@ -294,3 +294,6 @@ fn sub_folders(folder: &Path) -> Result<Vec<PathBuf>, CatalogueError> {
     folders.sort();
     Ok(folders)
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,6 +120,12 @@ impl Engine {
                 library: self.library.clone(),
             });
         }
+        if let Provider::TensorRt { cache, .. } = provider {
+            std::fs::create_dir_all(cache).map_err(|e| NetworkError::Provider {
+                provider: provider.name(),
+                reason: format!("cannot make the folder {} for its engines: {e}", cache.display()),
+            })?;
+        }
         let build = || -> Result<Session, String> {
             fn text<E: std::fmt::Debug>(error: E) -> String {
                 // Only Debug carries the loader's reason.

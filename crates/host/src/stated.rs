@@ -207,3 +207,53 @@ pub fn of_file(path: &std::path::Path, stated: &StatedInput) -> Result<InputSpec
         .map_err(|e| FileError::Graph { path: path.to_path_buf(), source: Box::new(e) })?;
     Ok(complete(&graph, stated)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `x` f32 [batch, 3, 32, 32], of models/tiny.
+    fn tiny() -> Graph {
+        Graph::parse(include_bytes!("../../../models/tiny/tiny.onnx")).unwrap()
+    }
+
+    fn all() -> StatedInput {
+        StatedInput {
+            colour: Some(Colour::Rgb),
+            scale: Some(255.0),
+            mean: Some(vec![0.5]),
+            std: Some(vec![0.25]),
+            ..StatedInput::default()
+        }
+    }
+
+    #[test]
+    fn what_the_graph_shows_need_not_be_stated() {
+        let input = complete(&tiny(), &all()).unwrap();
+        let image = &input.image;
+        assert_eq!((image.width, image.height, image.layout), (32, 32, Layout::Nchw));
+        assert_eq!((image.mean.len(), image.std.len()), (3, 3));
+    }
+
+    #[test]
+    fn the_rest_is_asked_for_never_guessed() {
+        let nothing = StatedInput::default();
+        let Err(StatedError::Missing { missing, .. }) = complete(&tiny(), &nothing) else {
+            panic!("colour, scale, mean and deviation can't be seen");
+        };
+        assert_eq!(missing, [Missing::Colour, Missing::Scale, Missing::Mean, Missing::Std]);
+    }
+
+    #[test]
+    fn what_contradicts_the_graph_is_refused() {
+        let wrong = |stated: StatedInput| complete(&tiny(), &stated).unwrap_err();
+        let error = wrong(StatedInput { width: Some(64), ..all() });
+        assert!(matches!(error, StatedError::Shape { width: 64, .. }), "{error}");
+        let error = wrong(StatedInput { colour: Some(Colour::Grey), ..all() });
+        assert!(matches!(error, StatedError::Shape { channels: 1, .. }), "{error}");
+        let error = wrong(StatedInput { tensor: Some("y".into()), ..all() });
+        assert!(matches!(error, StatedError::NoTensor { .. }), "{error}");
+        let error = wrong(StatedInput { scale: Some(0.0), ..all() });
+        assert!(matches!(error, StatedError::Field(_)), "{error}");
+    }
+}

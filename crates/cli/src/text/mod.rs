@@ -36,7 +36,7 @@ pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// Rows of cells under a header; the first column to the left, others right.
+/// Rows of cells under a header; columns of numbers to the right, others left.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let columns = header.len();
     let width = |column: usize| {
@@ -44,11 +44,15 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
         cells.chain([header[column].chars().count()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
+    let is_number = |cell: &str| cell.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    let numbers: Vec<bool> = (0..columns)
+        .map(|c| c > 0 && rows.iter().all(|r| r[c].is_empty() || is_number(&r[c])))
+        .collect();
     let line = |cells: &mut dyn Iterator<Item = &str>| {
         let mut line = String::from(" ");
         for (column, cell) in cells.enumerate() {
             let pad = widths[column] - cell.chars().count();
-            let (before, after) = if column == 0 { (0, pad) } else { (pad, 0) };
+            let (before, after) = if numbers[column] { (pad, 0) } else { (0, pad) };
             let _ = write!(line, " {:before$}{cell}{:after$} ", "", "");
         }
         format!("{}\n", line.trim_end())
@@ -260,4 +264,28 @@ pub fn doctor(r: &cmd::doctor::Report) -> String {
     };
     let _ = writeln!(text, "\n{verdict}");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_at_a_glance() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(13_992_275), "14.0 MB");
+        assert_eq!(count(9_999), "9999");
+        assert_eq!(count(300_774_272), "300.8 M");
+        assert_eq!(percent(0.83536), "83.5 %");
+    }
+
+    #[test]
+    fn numbers_stand_to_the_right() {
+        let rows =
+            [vec!["ab".into(), "7".into(), "x".into()], vec!["c".into(), "10".into(), "yz".into()]];
+        assert_eq!(
+            table(&["name", "n", "what"], &rows),
+            "  name   n  what\n  ab     7  x\n  c     10  yz\n"
+        );
+    }
 }
