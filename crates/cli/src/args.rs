@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Parser, ValueEnum};
+use graft_host::atomic::check_writable;
 use graft_host::provider::Provider;
 
 use crate::cmd::Command;
@@ -22,6 +23,7 @@ pub struct Arguments {
 }
 
 #[derive(Args)]
+#[command(next_help_heading = "For every verb")]
 pub struct Global {
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
@@ -60,29 +62,69 @@ pub struct Context<'a> {
     pub stop: Arc<AtomicBool>,
 }
 
+impl Context<'_> {
+    /// What can fail at once fails before the work.
+    pub fn check_json_file(&self) -> anyhow::Result<()> {
+        match &self.global.json_file {
+            Some(path) => Ok(check_writable(path)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Ctrl-C between two steps that no event watches.
+    pub fn go_on(&self) -> anyhow::Result<()> {
+        if self.stop.load(Ordering::Relaxed) { Err(Interrupted.into()) } else { Ok(()) }
+    }
+}
+
+/// Stopped by Ctrl-C.
+#[derive(Debug)]
+pub struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("stopped")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// A share above 0 and at most 1, for clap.
+pub fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
+        _ => Err("must be a share above 0 and at most 1, such as 0.95".to_owned()),
+    }
+}
+
 /// `--provider` and what belongs to it.
 #[derive(Args)]
 pub struct ProviderArgs {
     /// Where ONNX Runtime computes: the one asked for runs, or it is an error
-    #[arg(long, value_enum, default_value_t = ProviderName::Cpu)]
-    pub provider: ProviderName,
+    /// [default: cpu]
+    #[arg(long, value_enum)]
+    provider: Option<ProviderName>,
 
-    /// Which GPU
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub device: u32,
+    /// Which GPU [default: 0]
+    #[arg(long, value_name = "N")]
+    device: Option<u32>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub enum ProviderName {
+enum ProviderName {
     Cpu,
     Cuda,
     Tensorrt,
 }
 
 impl ProviderArgs {
+    pub fn is_stated(&self) -> bool {
+        self.provider.is_some() || self.device.is_some()
+    }
+
     pub fn provider(&self, locations: &Locations) -> Provider {
-        let ordinal = self.device;
-        match self.provider {
+        let ordinal = self.device.unwrap_or(0);
+        match self.provider.unwrap_or(ProviderName::Cpu) {
             ProviderName::Cpu => Provider::Cpu,
             ProviderName::Cuda => Provider::Cuda { ordinal },
             ProviderName::Tensorrt => {

@@ -7,6 +7,7 @@ use graft_host::answer::{AnswerWith, Answers, answer};
 use graft_host::bundle_file::BundleFile;
 use graft_host::engine::Engine;
 use graft_host::examples::{Dataset, Split};
+use graft_host::progress::Event;
 
 use crate::args::{Context, ProviderArgs};
 use crate::locations::Locations;
@@ -53,9 +54,16 @@ impl EngineArgs {
         let bundle = file.parse()?;
         let threads = context.global.threads();
         let mut display = Display::new(context);
-        let mut on = |event: graft_host::progress::Event<'_>| display.show(event);
+        let mut on = |event: Event<'_>| display.show(event);
         match self.engine {
-            EngineName::Device => Ok(answer(&bundle, AnswerWith::Device, paths, threads, &mut on)?),
+            EngineName::Device => {
+                if self.provider.is_stated() {
+                    anyhow::bail!(
+                        "--provider and --device are for --engine onnxruntime: the device engine runs on the processor"
+                    );
+                }
+                Ok(answer(&bundle, AnswerWith::Device, paths, threads, &mut on)?)
+            }
             EngineName::Onnxruntime => {
                 let locations = Locations::find()?;
                 let engine = Engine::load(&locations.onnx_runtime(context.global))?;
@@ -68,10 +76,20 @@ impl EngineArgs {
 }
 
 /// The part of a data set that `--split` names; all of it if it names none.
-pub fn part(data: &Path, split: Option<SplitName>) -> anyhow::Result<Dataset> {
+pub fn part(
+    context: &Context<'_>,
+    data: &Path,
+    split: Option<SplitName>,
+) -> anyhow::Result<Dataset> {
     let dataset = Dataset::open(data)?;
     let side = match split {
-        None => return Ok(dataset),
+        None => {
+            if dataset.examples.iter().any(|e| e.split == Some(Split::Train)) {
+                let text = "the data set says which photos were learned from, and they are judged too: --split test leaves them out";
+                let _ = Display::new(context).show(Event::Note(text));
+            }
+            return Ok(dataset);
+        }
         Some(SplitName::Train) => Split::Train,
         Some(SplitName::Test) => Split::Test,
     };

@@ -1,14 +1,21 @@
 //! What to do about an error. Libraries say what is wrong in the words of their
 //! subject; only here are flags and verbs known.
 
+use std::io::ErrorKind;
+
 use graft_host::answer::AnswerError;
+use graft_host::atomic::WriteError;
 use graft_host::backbone::BackboneError;
+use graft_host::bundle_file::{BundleError, BundleFileError};
 use graft_host::cache::CacheError;
-use graft_host::catalogue::CatalogueError;
+use graft_host::catalogue::{AddError, CatalogueError};
 use graft_host::engine::{EngineError, NetworkError};
 use graft_host::features::FeaturesError;
-use graft_host::stated::{Missing, StatedError};
+use graft_host::inspect::InspectError;
+use graft_host::stated::{FileError, Missing, StatedError};
 use graft_host::train::RunError;
+
+use crate::args::Interrupted;
 
 /// The cure, if there is one.
 pub fn of(error: &anyhow::Error) -> Option<String> {
@@ -21,17 +28,27 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref::<CacheError>().map(|_| CACHE.to_owned()))
             .or_else(|| cause.downcast_ref().and_then(backbone))
             .or_else(|| cause.downcast_ref().and_then(run))
+            .or_else(|| cause.downcast_ref().and_then(bundle))
+            .or_else(|| cause.downcast_ref().and_then(inspect))
+            .or_else(|| cause.downcast_ref().and_then(file))
+            .or_else(|| cause.downcast_ref().and_then(add))
+            .or_else(|| cause.downcast_ref().and_then(write))
     })
 }
 
 /// Whether the error is a Ctrl-C, and not one of the work.
 pub fn is_cancelled(error: &anyhow::Error) -> bool {
+    if error.downcast_ref::<Interrupted>().is_some() {
+        return true;
+    }
     let run = matches!(error.downcast_ref(), Some(RunError::Cancelled));
     let answer = matches!(error.downcast_ref(), Some(AnswerError::Cancelled));
     run || answer
 }
 
 const CACHE: &str = "clear it with `graft cache clear`, or do without it with --no-cache";
+
+const COPY: &str = "it may be damaged: get another copy, or make it again";
 
 fn engine(error: &EngineError) -> String {
     match error {
@@ -74,7 +91,8 @@ fn catalogue(error: &CatalogueError) -> Option<String> {
     match error {
         CatalogueError::NotFetched { name } => Some(format!("run `graft models fetch {name}`")),
         CatalogueError::Unknown { .. } => Some(
-            "--model also takes a path: an .onnx file, or a folder with a model.toml".to_owned(),
+            "see `graft models`; an .onnx file and a folder with a model.toml (with a / in its path) work too"
+                .to_owned(),
         ),
         _ => None,
     }
@@ -91,9 +109,10 @@ fn features(error: &FeaturesError) -> Option<String> {
 
 fn backbone(error: &BackboneError) -> Option<String> {
     match error {
-        BackboneError::Graph { .. } => Some(
-            "another cut can be named with --at TENSOR; `graft inspect` shows the graph".to_owned(),
-        ),
+        BackboneError::Graph { .. } => Some(COPY.to_owned()),
+        BackboneError::Cut { .. } => {
+            Some("name another cut with --at TENSOR; `graft inspect` shows the graph".to_owned())
+        }
         _ => None,
     }
 }
@@ -106,4 +125,53 @@ fn run(error: &RunError) -> Option<String> {
         RunError::Strict { .. } => Some("without --strict they are skipped and listed".to_owned()),
         _ => None,
     }
+}
+
+fn bundle(error: &BundleFileError) -> Option<String> {
+    match error {
+        BundleFileError::Bundle { source, .. } => Some(match source {
+            BundleError::Major { .. } | BundleError::Minor { .. } => {
+                "a newer graft may read it".to_owned()
+            }
+            _ => COPY.to_owned(),
+        }),
+        _ => None,
+    }
+}
+
+fn inspect(error: &InspectError) -> Option<String> {
+    match error {
+        InspectError::Graph { .. } => Some(COPY.to_owned()),
+        InspectError::Bundle(_) => None,
+    }
+}
+
+fn file(error: &FileError) -> Option<String> {
+    match error {
+        FileError::Graph { .. } => Some(COPY.to_owned()),
+        _ => None,
+    }
+}
+
+fn add(error: &AddError) -> Option<String> {
+    match error {
+        AddError::Graph { .. } => Some(COPY.to_owned()),
+        AddError::Exists { .. } => Some("give it another with --name".to_owned()),
+        _ => None,
+    }
+}
+
+fn write(error: &WriteError) -> Option<String> {
+    let cure = match error.source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "free some space there, or write it to another disk; what was there before is unchanged"
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "choose a folder that can be written"
+        }
+        ErrorKind::IsADirectory => "name a file, not a folder",
+        ErrorKind::NotFound => "make the folder first, or choose another",
+        _ => return None,
+    };
+    Some(cure.to_owned())
 }

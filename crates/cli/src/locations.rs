@@ -1,7 +1,7 @@
 //! Where things are on this machine: the one place that reads the environment.
 
 use std::env::var_os;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use graft_host::cache::CacheConfig;
@@ -26,11 +26,14 @@ impl Locations {
             // The specification says to ignore relative paths.
             let named = var_os(variable).map(PathBuf::from).filter(|p| p.is_absolute());
             named
-                .or_else(|| Some(PathBuf::from(var_os("HOME")?).join(below_home)))
+                .or_else(|| {
+                    let home = var_os("HOME").map(PathBuf::from).filter(|p| p.is_absolute())?;
+                    Some(home.join(below_home))
+                })
                 .map(|p| p.join("graft"))
                 .with_context(|| {
                     format!(
-                        "neither {variable} nor HOME is set: nowhere to keep models and features"
+                        "neither {variable} nor HOME is an absolute path: nowhere to keep models and features"
                     )
                 })
         };
@@ -67,11 +70,28 @@ impl Locations {
             PathBuf::from("/usr/lib64"),
             PathBuf::from("/usr/lib"),
         ];
-        LibrarySearch::FirstOf(folders.map(|f| f.join("libonnxruntime.so")).to_vec())
+        LibrarySearch::FirstOf(folders.iter().flat_map(|f| libraries(f)).collect())
     }
+}
+
+/// `libonnxruntime.so` of a folder, and after it the versioned names that
+/// distributions install without it, the newest first.
+fn libraries(folder: &Path) -> Vec<PathBuf> {
+    let version = |path: &PathBuf| -> Option<Vec<u32>> {
+        let name = path.file_name()?.to_str()?.strip_prefix("libonnxruntime.so.")?;
+        name.split('.').map(|part| part.parse().ok()).collect()
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut versioned: Vec<(Vec<u32>, PathBuf)> =
+        entries.map(|e| e.path()).filter_map(|p| Some((version(&p)?, p))).collect();
+    versioned.sort();
+    let plain = folder.join("libonnxruntime.so");
+    [plain].into_iter().chain(versioned.into_iter().rev().map(|(_, path)| path)).collect()
 }
 
 /// The folders in which programs are looked for.
 pub fn search_path() -> Vec<PathBuf> {
-    var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+    // A relative entry would run whatever lies in the current folder.
+    let folders = |path| std::env::split_paths(&path).filter(|p| p.is_absolute()).collect();
+    var_os("PATH").map(folders).unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! The `graft` command: one file a verb in `cmd/`.
 
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 use clap::Parser;
 
@@ -17,14 +18,22 @@ mod text;
 use output::{Failure, Outcome};
 
 fn main() -> ExitCode {
+    // ONNX Runtime gathers telemetry from the moment it is loaded, before there
+    // is a call to forbid it; this it heeds.
+    // SAFETY: no other thread exists yet that could read the environment.
+    unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
+
     let arguments = args::Arguments::parse();
     let verb = arguments.command.name();
     let stop = progress::stop_on_ctrl_c();
-    let context = args::Context { global: &arguments.global, stop };
-    match arguments.command.run(&context) {
+    let context = args::Context { global: &arguments.global, stop: stop.clone() };
+    match context.check_json_file().and_then(|()| arguments.command.run(&context)) {
         Ok(Outcome::Yes) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
         Ok(Outcome::Broken) => ExitCode::from(2),
-        Err(error) => output::report(&arguments.global, verb, &Failure::of(error)),
+        Err(error) => {
+            let failure = Failure::of(error, stop.load(Ordering::Relaxed));
+            output::report(&arguments.global, verb, &failure)
+        }
     }
 }

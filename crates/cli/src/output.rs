@@ -57,6 +57,12 @@ fn json<T: Serialize>(verb: &str, result: &T) -> anyhow::Result<String> {
     Ok(json)
 }
 
+/// Says something on standard error. If nobody listens there, there is no third
+/// place to say so.
+pub fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
 /// Writes to standard output. A reader that has seen enough is no error.
 fn put(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
@@ -78,12 +84,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn of(error: anyhow::Error) -> Failure {
+    /// `stopped`: Ctrl-C was pressed, which explains any error after it.
+    pub fn of(error: anyhow::Error, stopped: bool) -> Failure {
         let mut words: Vec<String> = Vec::new();
         for cause in error.chain() {
             let cause = cause.to_string();
-            // Transparent wrappers repeat what they wrap.
-            if words.last() != Some(&cause) {
+            // Some wrappers repeat what they wrap, so that they make sense alone.
+            if !words.last().is_some_and(|last| last.ends_with(&cause)) {
                 words.push(cause);
             }
         }
@@ -92,7 +99,7 @@ impl Failure {
             message,
             causes: words,
             hint: hint::of(&error),
-            cancelled: hint::is_cancelled(&error),
+            cancelled: stopped || hint::is_cancelled(&error),
         }
     }
 }
@@ -104,18 +111,24 @@ pub fn report(global: &Global, verb: &str, failure: &Failure) -> ExitCode {
         error: &'a Failure,
     }
     if failure.cancelled {
-        eprintln!("graft: stopped; what was computed is kept, no file was written");
-        return ExitCode::from(INTERRUPTED);
+        complain("graft: stopped; what was computed is kept, no file was written");
+    } else {
+        let causes: String = failure.causes.iter().map(|c| format!(": {c}")).collect();
+        complain(&format!("graft {verb}: {}{causes}", failure.message));
+        if let Some(hint) = &failure.hint {
+            complain(hint);
+        }
     }
-    let causes: String = failure.causes.iter().map(|c| format!(": {c}")).collect();
-    eprintln!("graft {verb}: {}{causes}", failure.message);
-    if let Some(hint) = &failure.hint {
-        eprintln!("{hint}");
+    if let Ok(text) = json(verb, &Report { error: failure }) {
+        if global.json {
+            let _ = put(&text);
+        }
+        // A build script must not read the numbers of an earlier run there.
+        if let Some(path) = &global.json_file
+            && let Err(error) = graft_host::atomic::write_whole(path, text.as_bytes())
+        {
+            complain(&format!("graft {verb}: {:#}", anyhow::Error::new(error)));
+        }
     }
-    if global.json {
-        // The words are on standard error already: there is no third place to
-        // complain in.
-        let _ = json(verb, &Report { error: failure }).and_then(|text| put(&text));
-    }
-    ExitCode::from(2)
+    ExitCode::from(if failure.cancelled { INTERRUPTED } else { 2 })
 }

@@ -10,6 +10,7 @@ use graft_host::progress::{Event, Stage};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::Context;
+use crate::output::complain;
 
 /// After this many files the rest is only counted.
 const SKIPPED_SHOWN: usize = 5;
@@ -22,7 +23,9 @@ pub fn stop_on_ctrl_c() -> Arc<AtomicBool> {
     // Without a handler Ctrl-C still stops the program, only less tidily.
     let _ = ctrlc::set_handler(move || {
         if handle.swap(true, Ordering::Relaxed) {
-            std::process::exit(crate::output::INTERRUPTED.into());
+            // SAFETY: ends the process without running exit handlers: those of
+            // ONNX Runtime would free what other threads still work with.
+            unsafe { libc::_exit(crate::output::INTERRUPTED.into()) }
         }
     });
     stop
@@ -94,8 +97,8 @@ impl<'a> Display<'a> {
             return;
         }
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("graft: {text}")),
-            None => eprintln!("graft: {text}"),
+            Some(bar) => bar.suspend(|| complain(&format!("graft: {text}"))),
+            None => complain(&format!("graft: {text}")),
         }
     }
 }
@@ -104,10 +107,15 @@ impl<'a> Display<'a> {
 pub fn refuse(skipped: &[Skipped], total: usize, strict: bool) -> anyhow::Result<()> {
     match skipped.first() {
         Some(first) if strict || skipped.len() == total => anyhow::bail!(
-            "{} of {total} photos cannot be used, first {}: {}",
+            "{} of {total} photos cannot be used, first {}: {}{}",
             skipped.len(),
             first.path.display(),
-            first.reason
+            first.reason,
+            if skipped.len() < total {
+                "; without --strict they are skipped and listed"
+            } else {
+                ""
+            }
         ),
         _ => Ok(()),
     }

@@ -39,16 +39,16 @@ pub struct Answers {
 #[derive(Debug, thiserror::Error)]
 pub enum AnswerError {
     /// ONNX Runtime.
-    #[error(transparent)]
+    #[error("{0}")]
     Network(#[from] NetworkError),
     /// The device engine can't open the bundle.
-    #[error(transparent)]
+    #[error("{0}")]
     Open(#[from] graft_runtime::OpenError),
     /// The device engine doesn't give the host's references.
-    #[error(transparent)]
+    #[error("{0}")]
     Verify(#[from] graft_runtime::VerifyError),
     /// The device engine failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Run(#[from] graft_runtime::RunError),
     /// The event sink said so.
     #[error("stopped")]
@@ -67,9 +67,12 @@ pub fn answer(
         AnswerWith::OnnxRuntime { provider, .. } => provider.sessions(threads.max(1)),
         AnswerWith::Device => threads.max(1),
     };
-    let workers = (0..sessions.min(paths.len()).max(1))
-        .map(|_| Answerer::open(bundle, with))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut first = Answerer::open(bundle, with)?;
+    first.verify()?;
+    let mut workers = vec![first];
+    for _ in 1..sessions.min(paths.len()) {
+        workers.push(Answerer::open(bundle, with)?);
+    }
     let done =
         for_each(paths, Stage::Predict, workers, on, |_, _| Ok(())).map_err(|s| match s {
             Stopped::Cancelled => AnswerError::Cancelled,
@@ -94,7 +97,7 @@ pub(crate) struct Answerer {
 }
 
 enum AnyNetwork {
-    OnnxRuntime { network: Network, logits: Vec<f32> },
+    OnnxRuntime { network: Network, output: String, logits: Vec<f32> },
     Device(Box<graft_runtime::Model>),
 }
 
@@ -103,23 +106,29 @@ impl Answerer {
         let Input::Image(spec) = &bundle.manifest().input;
         let network = match with {
             AnswerWith::OnnxRuntime { engine, provider } => {
-                let model = bundle.forms().next().map_or(&[][..], |f| f.model);
+                let form = bundle.forms().next().expect("a bundle has a form");
                 AnyNetwork::OnnxRuntime {
-                    network: Network::open(engine, model, provider, 1)?,
+                    network: Network::open(engine, form.model, provider, 1)?,
+                    output: form.form.logits.clone(),
                     logits: vec![0.0; bundle.labels().names().len()],
                 }
             }
-            AnswerWith::Device => {
-                let mut model = graft_runtime::Model::open(bundle)?;
-                model.verify()?;
-                AnyNetwork::Device(Box::new(model))
-            }
+            AnswerWith::Device => AnyNetwork::Device(Box::new(graft_runtime::Model::open(bundle)?)),
         };
         Ok(Answerer {
             preparer: Preparer::new(spec).expect("a bundle's input was checked"),
             tensor: vec![0.0; spec.tensor_len()],
             network,
         })
+    }
+
+    /// Replays the bundle's references, if this is the device engine: they are
+    /// what ONNX Runtime answered.
+    pub(crate) fn verify(&mut self) -> Result<(), AnswerError> {
+        match &mut self.network {
+            AnyNetwork::Device(model) => Ok(model.verify().map(drop)?),
+            AnyNetwork::OnnxRuntime { .. } => Ok(()),
+        }
     }
 
     pub(crate) fn spec(&self) -> &ImageSpec {
@@ -147,18 +156,17 @@ fn logits<'n>(
 ) -> Result<&'n [f32], AnswerError> {
     match network {
         AnyNetwork::Device(model) => Ok(model.predict_tensor(tensor)?.logits),
-        AnyNetwork::OnnxRuntime { network, logits } => {
+        AnyNetwork::OnnxRuntime { network, output, logits } => {
             let expected = logits.len();
             let mut found = 0;
-            // The logits are the last output of a grafted graph.
-            network.run(spec.shape(1), tensor, |_, values| {
+            network.run(spec.shape(1), tensor, output, |values| {
                 found = values.len();
                 if found == expected {
                     logits.copy_from_slice(values);
                 }
             })?;
             if found != expected {
-                let name = "logits".to_owned();
+                let name = output.clone();
                 return Err(NetworkError::Output { name, found, expected }.into());
             }
             Ok(logits)

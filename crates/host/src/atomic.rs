@@ -13,10 +13,22 @@ pub struct WriteError {
     pub source: std::io::Error,
 }
 
+impl WriteError {
+    fn new(path: &Path, error: std::io::Error) -> WriteError {
+        // The library behind this adds the temporary file's name, of which
+        // nobody has heard.
+        let source = match error.raw_os_error() {
+            Some(code) => std::io::Error::from_raw_os_error(code),
+            None => error.kind().into(),
+        };
+        WriteError { path: path.to_path_buf(), source }
+    }
+}
+
 /// Writes `bytes` beside `path`, syncs, and renames: whoever opens `path` finds
 /// the old file or the new one, whole. On an error nothing is left behind.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    let fail = |source| WriteError { path: path.to_path_buf(), source };
+    let fail = |error| WriteError::new(path, error);
     let mut file = beside(path).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
@@ -26,7 +38,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
 
 /// Finds out now, before hours of work, whether `path` can be written later.
 pub fn check_writable(path: &Path) -> Result<(), WriteError> {
-    let fail = |source| WriteError { path: path.to_path_buf(), source };
+    let fail = |error| WriteError::new(path, error);
     if path.is_dir() {
         return Err(fail(std::io::ErrorKind::IsADirectory.into()));
     }

@@ -47,9 +47,12 @@ pub enum BackboneError {
     /// The system refused.
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    /// Not a usable graph, or not there.
-    #[error("{name}")]
+    /// Not a usable graph.
+    #[error("{name} is not a usable ONNX file")]
     Graph { name: String, source: Box<GraphError> },
+    /// The graph can't be cut there, or it doesn't show where.
+    #[error("{name} cannot be cut")]
+    Cut { name: String, source: Box<GraphError> },
     /// The graph's input can't be known.
     #[error("{name}")]
     Input { name: String, source: StatedError },
@@ -132,10 +135,10 @@ pub fn open_entry(entry: &Entry, at: Option<&str>) -> Result<Backbone, OpenEntry
 #[derive(Debug, thiserror::Error)]
 pub enum OpenEntryError {
     /// It can't be read.
-    #[error(transparent)]
+    #[error("{0}")]
     Catalogue(#[from] crate::catalogue::CatalogueError),
     /// It can't be used.
-    #[error(transparent)]
+    #[error("{0}")]
     Backbone(#[from] BackboneError),
 }
 
@@ -152,7 +155,7 @@ fn cut(
     at: Option<&str>,
 ) -> Result<Backbone, BackboneError> {
     let name = &origin.name;
-    let fail = |e| BackboneError::Graph { name: name.clone(), source: Box::new(e) };
+    let fail = |e| BackboneError::Cut { name: name.clone(), source: Box::new(e) };
     let input = complete(&graph, stated)
         .map_err(|source| BackboneError::Input { name: name.clone(), source })?;
     let at = match at.or(output.features.as_deref()) {

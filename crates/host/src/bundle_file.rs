@@ -1,8 +1,10 @@
 //! A bundle on disk.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use graft_bundle::{Bundle, BundleError};
+use graft_bundle::Bundle;
+pub use graft_bundle::BundleError;
 use serde::Serialize;
 
 use crate::digest::Digest;
@@ -18,6 +20,7 @@ pub struct BundleFile {
 #[derive(Clone, Debug, Serialize)]
 pub struct BundleFacts {
     /// Where it is.
+    #[serde(serialize_with = "crate::lossy::path")]
     pub path: PathBuf,
     /// Its own name.
     pub name: String,
@@ -33,16 +36,38 @@ pub enum BundleFileError {
     /// The system refused.
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
+    /// Neither a bundle nor an ONNX file is this large.
+    #[error("{} has {bytes} bytes, more than a bundle or an ONNX file can have", path.display())]
+    TooLarge { path: PathBuf, bytes: u64 },
     /// It breaks a rule of the format.
     #[error("{} is not a usable bundle", path.display())]
     Bundle { path: PathBuf, source: BundleError },
 }
 
+/// The first bytes of every bundle.
+const MAGIC: &[u8] = b"\x89GRFT\r\n\x1a";
+
+/// No larger file is read: what the format allows, and a signature.
+const LARGEST_FILE: u64 = graft_bundle::MAX_BODY + 8192;
+
+/// Whether a file begins as a bundle does.
+pub fn is_bundle(path: &Path) -> Result<bool, BundleFileError> {
+    let fail = |source| BundleFileError::Read { path: path.to_path_buf(), source };
+    let mut first = Vec::new();
+    let file = std::fs::File::open(path).map_err(fail)?;
+    file.take(MAGIC.len() as u64).read_to_end(&mut first).map_err(fail)?;
+    Ok(first == MAGIC)
+}
+
 impl BundleFile {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<BundleFile, BundleFileError> {
-        let bytes = std::fs::read(path)
-            .map_err(|source| BundleFileError::Read { path: path.to_path_buf(), source })?;
+        let fail = |source| BundleFileError::Read { path: path.to_path_buf(), source };
+        let bytes = std::fs::metadata(path).map_err(fail)?.len();
+        if bytes > LARGEST_FILE {
+            return Err(BundleFileError::TooLarge { path: path.to_path_buf(), bytes });
+        }
+        let bytes = std::fs::read(path).map_err(fail)?;
         Ok(BundleFile { path: path.to_path_buf(), bytes })
     }
 

@@ -29,6 +29,7 @@ const ROWS_A_SEGMENT: usize = 2048;
 /// The features of one space.
 pub struct FeatureCache {
     folder: PathBuf,
+    description: String,
     dimension: usize,
     segments: Vec<Segment>,
     rows: HashMap<Digest, (usize, usize)>,
@@ -76,6 +77,7 @@ impl FeatureCache {
 
         let mut cache = FeatureCache {
             folder,
+            description: description.to_owned(),
             dimension,
             segments: Vec::new(),
             rows: HashMap::new(),
@@ -133,6 +135,9 @@ impl FeatureCache {
         rows.dedup_by_key(|(photo, _)| *photo);
         let bytes = segment::encode(&rows, self.dimension);
         let fail = |source| CacheError { path: self.folder.clone(), source };
+        // A neighbour may have cleared the cache since it was opened.
+        std::fs::create_dir_all(&self.folder).map_err(fail)?;
+        std::fs::write(self.folder.join(upkeep::DESCRIPTION), &self.description).map_err(fail)?;
         // Not synced: a segment that a power cut tears is found by its checksum.
         let mut file = tempfile::Builder::new()
             .prefix(".")

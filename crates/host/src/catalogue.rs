@@ -127,7 +127,7 @@ pub enum CatalogueError {
     /// A digest that isn't one.
     #[error("{}: {field}", path.display())]
     Digest { path: PathBuf, field: &'static str, source: DigestError },
-    /// `file` or `name` would leave the folder, or names disagree.
+    /// `file` would leave the folder.
     #[error("{}: file is {file:?}, must be a plain file name", path.display())]
     FileName { path: PathBuf, file: String },
     /// No such model.
@@ -240,18 +240,32 @@ pub fn list(folder: &Path) -> Result<Vec<Entry>, CatalogueError> {
     Ok(entries)
 }
 
-/// A model by its name, or by the path of a folder with a `model.toml` in it.
+/// A model by its name, or by the path of a folder with a `model.toml` in it;
+/// a path has a `/`. Only the one that is asked for is read.
 pub fn find(folder: &Path, name: &str) -> Result<Entry, CatalogueError> {
-    let path = Path::new(name);
-    if path.join("model.toml").is_file() {
-        return open_folder(path);
+    if name.contains('/') {
+        return open_folder(Path::new(name));
     }
-    let entries = list(folder)?;
-    let known = || entries.iter().map(|e| e.spec.name.as_str()).collect::<Vec<_>>().join(", ");
-    match entries.iter().find(|e| e.spec.name.as_str() == name) {
-        Some(entry) => Ok(entry.clone()),
-        None => Err(CatalogueError::Unknown { name: name.to_owned(), known: known() }),
+    let own = folder.join(name);
+    if Name::new(name).is_ok() && own.join("model.toml").is_file() {
+        return open_folder(&own);
     }
+    for &(path, text, bytes) in BUILT_IN {
+        let spec = ModelSpec::parse(text, Path::new(path))?;
+        if spec.name.as_str() == name {
+            return Ok(built_in(folder, spec, bytes));
+        }
+    }
+    let mut known: Vec<String> = BUILT_IN
+        .iter()
+        .filter_map(|(path, ..)| Path::new(path).parent()?.file_name()?.to_str().map(str::to_owned))
+        .collect();
+    for path in sub_folders(folder)? {
+        known.extend(path.file_name().map(|n| n.to_string_lossy().into_owned()));
+    }
+    known.sort();
+    known.dedup();
+    Err(CatalogueError::Unknown { name: name.to_owned(), known: known.join(", ") })
 }
 
 fn built_in(folder: &Path, spec: ModelSpec, bytes: Option<&'static [u8]>) -> Entry {

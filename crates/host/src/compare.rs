@@ -59,6 +59,7 @@ pub struct Latency {
 #[derive(Clone, Debug, Serialize)]
 pub struct Disagreement {
     /// The photo.
+    #[serde(serialize_with = "crate::lossy::path")]
     pub path: PathBuf,
     /// A label, or `None` for unknown.
     pub onnxruntime: Option<String>,
@@ -80,6 +81,7 @@ pub fn compare(
     let provider = Provider::Cpu;
     let mut host = Answerer::open(bundle, AnswerWith::OnnxRuntime { engine, provider: &provider })?;
     let mut device = Answerer::open(bundle, AnswerWith::Device)?;
+    device.verify()?;
     let Answer::Class(calibration) = &bundle.manifest().answer;
 
     let mut skipped_files = Vec::new();

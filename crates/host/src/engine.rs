@@ -1,6 +1,5 @@
 //! ONNX Runtime: finding its library, loading it once, and running networks.
 
-use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
 use ort::session::Session;
@@ -8,6 +7,7 @@ use ort::session::builder::GraphOptimizationLevel;
 
 use crate::provider::Provider;
 
+mod library;
 mod network;
 
 pub use network::{Network, NetworkError};
@@ -78,7 +78,7 @@ impl Engine {
     /// this process stays; asking for another one later is a bug of the caller.
     pub fn load(search: &LibrarySearch) -> Result<Engine, EngineError> {
         let library = search.find()?;
-        let version = library_version(&library)?;
+        let version = library::version(&library)?;
         let start = |reason: String| EngineError::Start {
             path: library.clone(),
             version: version.clone(),
@@ -151,40 +151,6 @@ impl Engine {
             Provider::Cpu => NetworkError::Open { reason },
             _ => NetworkError::Provider { provider: provider.name(), reason },
         })
-    }
-}
-
-/// Asks the library itself, before any call that could panic in its absence.
-fn library_version(path: &Path) -> Result<String, EngineError> {
-    #[repr(C)]
-    struct ApiBase {
-        get_api: extern "C" fn(u32) -> *const std::ffi::c_void,
-        version: extern "C" fn() -> *const std::ffi::c_char,
-    }
-    // SAFETY: loading a library runs its initialisers; a person or this
-    // machine's administrator put it there for that. It is loaded again, and
-    // kept, by `ort` right after.
-    let library = unsafe { libloading::Library::new(path) }.map_err(|e| {
-        EngineError::NotLoadable { path: path.to_path_buf(), reason: e.to_string() }
-    })?;
-    let not_ort = || EngineError::NotOnnxRuntime { path: path.to_path_buf() };
-    // SAFETY: the signatures are those of onnxruntime_c_api.h, unchanged since
-    // 1.0; a library that exports this name is taken to be ONNX Runtime.
-    let version = unsafe {
-        let base = library
-            .get::<extern "C" fn() -> *const ApiBase>(b"OrtGetApiBase")
-            .map_err(|_| not_ort())?;
-        let base = base().as_ref().ok_or_else(not_ort)?;
-        let version = (base.version)();
-        if version.is_null() {
-            return Err(not_ort());
-        }
-        CStr::from_ptr(version).to_string_lossy().into_owned()
-    };
-    let mut parts = version.split('.').map(str::parse::<u32>);
-    match (parts.next(), parts.next()) {
-        (Some(Ok(1)), Some(Ok(minor))) if minor >= OLDEST_MINOR => Ok(version),
-        _ => Err(EngineError::Version { path: path.to_path_buf(), version }),
     }
 }
 

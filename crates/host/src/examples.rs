@@ -11,8 +11,8 @@ mod table;
 /// Labelled photos, not yet opened.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// Names of the classes, sorted.
-    pub labels: Labels,
+    /// Names of the classes, sorted. One alone can be judged, not learned from.
+    pub labels: Vec<String>,
     /// In the order of the table, or sorted by path.
     pub examples: Vec<Example>,
     /// Columns of the table that mean nothing to us.
@@ -83,7 +83,7 @@ pub enum DatasetError {
 #[derive(Debug, thiserror::Error)]
 pub enum LineProblem {
     /// Too few or too many fields.
-    #[error("has {found} fields, the header has {expected}")]
+    #[error("has {found} field{}, the header has {expected}", if *found == 1 { "" } else { "s" })]
     Fields { found: u64, expected: u64 },
     /// Not UTF-8.
     #[error("is not UTF-8")]
@@ -120,18 +120,25 @@ impl Dataset {
         self
     }
 
+    /// The labels as a bundle has them: at least two, and names that can stand
+    /// there. `path` is for messages.
+    pub fn checked_labels(&self, path: &Path) -> Result<Labels, DatasetError> {
+        let path = || path.to_path_buf();
+        if let [only] = self.labels.as_slice() {
+            return Err(DatasetError::OneClass { path: path(), label: only.clone() });
+        }
+        Labels::new(self.labels.clone())
+            .map_err(|source| DatasetError::Labels { path: path(), source })
+    }
+
     /// The same examples with the labels of a bundle, which may have more
     /// classes than this data set. Answers the first unknown label otherwise.
     pub fn with_labels(mut self, labels: &Labels) -> Result<Dataset, String> {
-        let mapped: Vec<Option<usize>> =
-            self.labels.names().iter().map(|name| labels.index_of(name)).collect();
         for example in &mut self.examples {
-            match mapped[example.label] {
-                Some(index) => example.label = index,
-                None => return Err(self.labels[example.label].to_owned()),
-            }
+            let name = &self.labels[example.label];
+            example.label = labels.index_of(name).ok_or_else(|| name.clone())?;
         }
-        self.labels = labels.clone();
+        self.labels = labels.names().to_vec();
         Ok(self)
     }
 }
@@ -145,22 +152,13 @@ struct Named {
     stratum: Option<String>,
 }
 
-fn with_indices(
-    path: &Path,
-    named: Vec<Named>,
-    unused_columns: Vec<String>,
-) -> Result<Dataset, DatasetError> {
+fn with_indices(named: Vec<Named>, unused_columns: Vec<String>) -> Dataset {
     let mut indices: BTreeMap<&str, usize> = named.iter().map(|e| (e.label.as_str(), 0)).collect();
     for (index, value) in indices.values_mut().enumerate() {
         *value = index;
     }
-    let names: Vec<String> = indices.keys().map(|&name| name.to_owned()).collect();
-    if let [only] = names.as_slice() {
-        return Err(DatasetError::OneClass { path: path.to_path_buf(), label: only.clone() });
-    }
+    let labels: Vec<String> = indices.keys().map(|&name| name.to_owned()).collect();
     let wanted: Vec<usize> = named.iter().map(|e| indices[e.label.as_str()]).collect();
-    let labels = Labels::new(names)
-        .map_err(|source| DatasetError::Labels { path: path.to_path_buf(), source })?;
     let examples = named
         .into_iter()
         .zip(wanted)
@@ -172,5 +170,5 @@ fn with_indices(
             stratum: e.stratum,
         })
         .collect();
-    Ok(Dataset { labels, examples, unused_columns })
+    Dataset { labels, examples, unused_columns }
 }

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use graft_input::Preparer;
-use graft_onnx::Batch;
+use graft_onnx::{Batch, FEATURES};
 use ndarray::Array2;
 
 use crate::backbone::Backbone;
@@ -66,10 +66,10 @@ pub struct FeatureOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum FeaturesError {
     /// The network.
-    #[error(transparent)]
+    #[error("{0}")]
     Network(#[from] NetworkError),
     /// The cache.
-    #[error(transparent)]
+    #[error("{0}")]
     Cache(#[from] CacheError),
     /// The backbone was exported for another batch.
     #[error("the backbone was exported for batches of {exported}; {asked} were asked for")]
@@ -93,6 +93,7 @@ pub fn features(
     let start = Instant::now();
     let batch = batch_of(backbone, options)?;
     let cache = open_cache(engine, backbone, options, batch, on)?.map(Mutex::new);
+    let torn_at_first = cache.as_ref().map_or(0, |cache| lock(cache).torn().len());
     let threads = options.threads.max(1);
     let shared = Shared {
         engine,
@@ -122,6 +123,9 @@ pub fn features(
         Stopped::Failed(error) => error,
     })?;
     flushed?;
+    if let Some(cache) = &cache {
+        note_torn(&lock(cache).torn()[torn_at_first..], on)?;
+    }
 
     let mut cost = FeatureCost { wall: start.elapsed(), ..FeatureCost::default() };
     for worker in &done.workers {
@@ -165,8 +169,7 @@ fn open_cache(
 ) -> Result<Option<FeatureCache>, FeaturesError> {
     let Some(config) = &options.cache else { return Ok(None) };
     let space = format!(
-        "backbone {} {}\ntensor {}\ninput {:?}\nprovider {} batch {batch}\nonnxruntime {}\ncpu {}\ngraft {}\n",
-        backbone.origin.name,
+        "backbone {}\ntensor {}\ninput {:?}\nprovider {} batch {batch}\nonnxruntime {}\ncpu {}\ngraft {}\n",
         backbone.digest(),
         backbone.at,
         backbone.input,
@@ -177,14 +180,19 @@ fn open_cache(
     );
     let key = Digest::of(space.as_bytes());
     let cache = FeatureCache::open(config, key, backbone.feature_length, &space)?;
-    for path in cache.torn() {
+    note_torn(cache.torn(), on)?;
+    Ok(Some(cache))
+}
+
+fn note_torn(segments: &[PathBuf], on: OnEvent<'_>) -> Result<(), FeaturesError> {
+    for path in segments {
         let note =
             format!("{} was torn and is removed; its rows are computed again", path.display());
         if on(Event::Note(&note)).is_break() {
             return Err(FeaturesError::Cancelled);
         }
     }
-    Ok(Some(cache))
+    Ok(())
 }
 
 struct Row {
@@ -278,7 +286,7 @@ impl<'a> Extractor<'a> {
         let expected = batch * dimension;
         let mut rows: Vec<Vec<f32>> = Vec::with_capacity(self.waiting.len());
         let mut found = 0;
-        network.run(backbone.input.shape(*batch), &self.tensor, |_, values| {
+        network.run(backbone.input.shape(*batch), &self.tensor, FEATURES, |values| {
             found = values.len();
             let wanted = values.chunks_exact(dimension).take(self.waiting.len());
             rows.extend(wanted.map(<[f32]>::to_vec));

@@ -3,7 +3,7 @@
 use graft_bundle::{BundleError, Contents, ModelPart, Reference, References};
 use graft_input::{Preparer, synthetic, tensor_sha256};
 use graft_learn::Head;
-use graft_onnx::{DenseLayer, Graph, GraphError, HeadWeights};
+use graft_onnx::{DenseLayer, FEATURES, Graph, GraphError, HeadWeights, LOGITS};
 use graft_spec::{
     Answer, Calibration, Form, Input, Labels, Manifest, ModelFormat, Name, Precision, Provenance,
     Tolerance,
@@ -32,16 +32,16 @@ const REFERENCE_SIZES: [(u32, u32); 4] = [(3, 3), (5, 4), (4, 7), (2, 1)];
 #[derive(Debug, thiserror::Error)]
 pub enum GraftError {
     /// The graph.
-    #[error(transparent)]
+    #[error("{0}")]
     Graph(#[from] Box<GraphError>),
     /// The network doesn't run.
-    #[error(transparent)]
+    #[error("{0}")]
     Network(#[from] NetworkError),
     /// A reference is not finite.
     #[error("the grafted network gives logits that are not finite for synthetic picture {seed}")]
     NotFinite { seed: u64 },
     /// The bundle breaks a rule of its format.
-    #[error(transparent)]
+    #[error("{0}")]
     Bundle(#[from] BundleError),
     /// The device engine can't open it.
     #[error("the device engine cannot open the bundle")]
@@ -101,7 +101,8 @@ pub fn bundle(
     let model = joined.to_bytes();
     let classes = description.labels.names().len();
     let references = references(engine, provider, backbone, &model, classes)?;
-    let input = joined.inputs().into_iter().next().map(|i| i.name).unwrap_or_default();
+    let input =
+        joined.inputs().into_iter().next().map(|i| i.name).expect("a backbone has an input");
     let manifest = Manifest {
         name: description.name,
         input: Input::Image(backbone.input.clone()),
@@ -110,8 +111,8 @@ pub fn bundle(
             format: ModelFormat::Onnx,
             precision: Precision::F32,
             input,
-            features: "features".to_owned(),
-            logits: "logits".to_owned(),
+            features: FEATURES.to_owned(),
+            logits: LOGITS.to_owned(),
             feature_length: backbone.feature_length,
             tolerance: tolerance(&description.calibration),
         }],
@@ -143,11 +144,10 @@ fn references(
         let side = |tensor: u32, thirds: u32| (tensor * thirds / 3).clamp(1, graft_spec::MAX_SIDE);
         let (width, height) = (side(spec.width, wide), side(spec.height, tall));
         preparer.fill(synthetic(seed, width, height).frame(), &mut tensor);
-        let mut outputs = Vec::new();
-        network.run(spec.shape(1), &tensor, |_, values| outputs.push(values.to_vec()))?;
-        let logits = outputs.pop().unwrap_or_default();
+        let mut logits = Vec::new();
+        network.run(spec.shape(1), &tensor, LOGITS, |values| logits = values.to_vec())?;
         if logits.len() != classes {
-            let name = "logits".to_owned();
+            let name = LOGITS.to_owned();
             return Err(NetworkError::Output { name, found: logits.len(), expected: classes })?;
         }
         if !logits.iter().all(|v| v.is_finite()) {

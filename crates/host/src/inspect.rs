@@ -16,6 +16,7 @@ pub struct Inspection {
     /// `onnx` or `bundle`.
     pub kind: Kind,
     /// The file.
+    #[serde(serialize_with = "crate::lossy::path")]
     pub path: PathBuf,
     /// Its size.
     pub bytes: usize,
@@ -101,8 +102,8 @@ pub struct Operator {
 /// Whether the device engine opens the graph as it is.
 #[derive(Clone, Debug, Serialize)]
 pub struct Device {
-    /// It does.
-    pub runs: bool,
+    /// It does; `None` if it can't be tried, since the input's size is not stated.
+    pub runs: Option<bool>,
     /// Why not.
     pub problem: Option<String>,
 }
@@ -158,7 +159,7 @@ pub struct SectionFacts {
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
     /// Not readable, or not a bundle though it begins as one.
-    #[error(transparent)]
+    #[error("{0}")]
     Bundle(#[from] BundleFileError),
     /// Not a graph.
     #[error("{} is not a usable ONNX file", path.display())]
@@ -171,7 +172,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
     let sha256 = Digest::of(file.bytes());
     if file.bytes().starts_with(b"\x89GRFT") {
         let bundle = file.parse()?;
-        let model = bundle.forms().next().map_or(&[][..], |f| f.model);
+        let model = bundle.forms().next().expect("a bundle has a form").model;
         let mut inspection = inspect_graph(path, model)?;
         let Input::Image(spec) = &bundle.manifest().input;
         inspection.device = device(model, spec.shape(1));
@@ -230,12 +231,14 @@ fn inspect_graph(path: &Path, bytes: &[u8]) -> Result<Inspection, InspectError> 
     })
 }
 
+const NOT_STATED: &str = "the size of its input is not stated";
+
 /// A graph alone doesn't say what its input will be; it is tried with what it
 /// does say, and a batch of 1.
 fn device_of_graph(bytes: &[u8], inputs: &[TensorInfo]) -> Device {
-    let problem = |text: &str| Device { runs: false, problem: Some(text.to_owned()) };
-    let [input] = inputs else { return problem("it has several inputs") };
-    let Some(shape) = &input.shape else { return problem("its input's size is not stated") };
+    let problem = |runs, text: &str| Device { runs, problem: Some(text.to_owned()) };
+    let [input] = inputs else { return problem(Some(false), "it has several inputs") };
+    let Some(shape) = &input.shape else { return problem(None, NOT_STATED) };
     let axes: Vec<Option<usize>> = shape
         .iter()
         .enumerate()
@@ -247,14 +250,14 @@ fn device_of_graph(bytes: &[u8], inputs: &[TensorInfo]) -> Device {
         .collect();
     match <[Option<usize>; 4]>::try_from(axes) {
         Ok([Some(a), Some(b), Some(c), Some(d)]) => device(bytes, [a, b, c, d]),
-        Ok(_) => problem("its input's size is not stated"),
-        Err(_) => problem("its input is not a batch of pictures"),
+        Ok(_) => problem(None, NOT_STATED),
+        Err(_) => problem(Some(false), "its input is not a batch of pictures"),
     }
 }
 
 fn device(model: &[u8], shape: [usize; 4]) -> Device {
     match graft_runtime::check_onnx(model, shape) {
-        Ok(()) => Device { runs: true, problem: None },
+        Ok(()) => Device { runs: Some(true), problem: None },
         Err(error) => {
             use std::error::Error;
             let mut problem = error.to_string();
@@ -263,7 +266,7 @@ fn device(model: &[u8], shape: [usize; 4]) -> Device {
                 problem = format!("{problem}: {error}");
                 cause = error.source();
             }
-            Device { runs: false, problem: Some(problem) }
+            Device { runs: Some(false), problem: Some(problem) }
         }
     }
 }

@@ -22,7 +22,7 @@
 //!     std::fs::write(folder.path().join(class).join("1.png"), b"opened later")?;
 //! }
 //! let dataset = Dataset::open(folder.path())?;
-//! assert_eq!(dataset.labels.names(), ["cracked", "sound"]);
+//! assert_eq!(dataset.labels, ["cracked", "sound"]);
 //! assert_eq!(dataset.examples.len(), 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -45,6 +45,7 @@ pub mod export;
 pub mod features;
 pub mod graft;
 pub mod inspect;
+pub mod lossy;
 mod photos;
 pub mod progress;
 pub mod provider;

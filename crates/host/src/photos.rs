@@ -17,6 +17,7 @@ use crate::progress::{Event, OnEvent, Stage};
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Skipped {
     /// The file.
+    #[serde(serialize_with = "crate::lossy::path")]
     pub path: PathBuf,
     /// What is wrong with it.
     pub reason: String,
@@ -158,9 +159,21 @@ fn work<W: Worker>(
     worker.finish(&mut hand_out)
 }
 
+/// No larger file is read: an uncompressed picture of as many pixels as are
+/// accepted, at 8 bytes each, is smaller.
+const LARGEST_FILE: u64 = 1 << 30;
+
 /// The bytes of a photo, or why not.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))
+    let fail = |error: std::io::Error| format!("cannot be read: {error}");
+    let metadata = std::fs::metadata(path).map_err(fail)?;
+    if metadata.is_dir() {
+        return Err("is a folder".to_owned());
+    }
+    if metadata.len() > LARGEST_FILE {
+        return Err(format!("has {} bytes, at most {LARGEST_FILE} are read", metadata.len()));
+    }
+    std::fs::read(path).map_err(fail)
 }
 
 /// The pixels of a photo, or why not.

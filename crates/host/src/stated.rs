@@ -70,7 +70,7 @@ pub enum StatedError {
     )]
     Shape { name: String, shape: String, width: u32, height: u32, layout: Layout, channels: usize },
     /// A number that can't be.
-    #[error(transparent)]
+    #[error("{0}")]
     Field(#[from] SpecError),
 }
 
@@ -195,7 +195,7 @@ pub enum FileError {
     #[error("{} is not a usable ONNX file", path.display())]
     Graph { path: std::path::PathBuf, source: Box<graft_onnx::GraphError> },
     /// Something is missing or wrong.
-    #[error(transparent)]
+    #[error("{0}")]
     Stated(#[from] StatedError),
 }
 

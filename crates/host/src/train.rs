@@ -82,6 +82,8 @@ pub struct Facts {
     pub skipped: Vec<Skipped>,
     /// Photos with the same bytes on both sides.
     pub duplicates_across_split: Vec<Vec<PathBuf>>,
+    /// Groups that the data set's own split has on both sides.
+    pub groups_across_split: Vec<String>,
     /// In the order of the logits.
     pub labels: Labels,
     /// How photos are prepared.
@@ -109,7 +111,7 @@ pub enum RunError {
     #[error("the device engine cannot run this backbone up to {at:?}")]
     Device { at: String, source: graft_runtime::OpenError },
     /// Features.
-    #[error(transparent)]
+    #[error("{0}")]
     Features(#[from] FeaturesError),
     /// Unusable photos, in a strict run.
     #[error("{} of {total} photos cannot be used, first {}: {}", skipped.len(), skipped[0].path.display(), skipped[0].reason)]
@@ -121,7 +123,7 @@ pub enum RunError {
     #[error("none of {total} photos can be used, first {}: {}", first.path.display(), first.reason)]
     NoPhotos { total: usize, first: Skipped },
     /// Splitting.
-    #[error(transparent)]
+    #[error("{0}")]
     Sides(#[from] SidesError),
     /// Features that can't be learned from.
     #[error("the features cannot be learned from")]
@@ -139,23 +141,29 @@ pub enum RunError {
     #[error("the bundle cannot be made")]
     Graft(#[from] GraftError),
     /// A value that a bundle can't hold.
-    #[error(transparent)]
+    #[error("{0}")]
     Spec(#[from] SpecError),
     /// The event sink said so.
     #[error("stopped")]
     Cancelled,
 }
 
-/// Trains a head on a backbone and grafts it.
+/// Trains a head on a backbone and grafts it. `labels` are the data set's,
+/// checked.
 pub fn train(
     engine: &Engine,
     backbone: &Backbone,
     dataset: &Dataset,
+    labels: &Labels,
     recipe: &Recipe,
     options: &FeatureOptions,
     on: OnEvent<'_>,
 ) -> Result<Run, RunError> {
-    // Before hours of features: what the board can't run is of no use.
+    // Before hours of features: a split that can't be is one whatever photos
+    // turn out to be unusable, and what the board can't run is of no use.
+    let all: Vec<&Example> = dataset.examples.iter().collect();
+    let planned = sides(&all, recipe.test_share, recipe.folds, recipe.seed)?;
+    check_classes(labels, &all, &planned, 0)?;
     graft_runtime::check_onnx(&backbone.graph().to_bytes(), backbone.input.shape(1))
         .map_err(|source| RunError::Device { at: backbone.at.clone(), source })?;
 
@@ -174,12 +182,11 @@ pub fn train(
     }
     let usable: Vec<&Example> = features.usable.iter().map(|&i| &dataset.examples[i]).collect();
     let sides = sides(&usable, recipe.test_share, recipe.folds, recipe.seed)?;
-    check_classes(dataset, &usable, &sides, features.skipped.len())?;
+    check_classes(labels, &usable, &sides, features.skipped.len())?;
     let duplicates = note_leaks(&features, &usable, &sides, on)?;
 
     let start = Instant::now();
-    let (trained, calibration, evaluation) =
-        learn(&features, &usable, &sides, &dataset.labels, recipe, on)?;
+    let (trained, calibration, evaluation) = learn(&features, &usable, &sides, labels, recipe, on)?;
     let head_seconds = start.elapsed().as_secs_f64();
 
     let start = Instant::now();
@@ -195,12 +202,8 @@ pub fn train(
         &trained,
         &evaluation,
     );
-    let description = Description {
-        name: recipe.name.clone(),
-        labels: dataset.labels.clone(),
-        calibration,
-        provenance,
-    };
+    let description =
+        Description { name: recipe.name.clone(), labels: labels.clone(), calibration, provenance };
     let grafted = bundle(engine, &options.provider, backbone, &joined, description)?;
     let facts = Facts {
         examples: usable.len(),
@@ -208,7 +211,8 @@ pub fn train(
         tested: sides.test.len(),
         skipped: features.skipped,
         duplicates_across_split: duplicates,
-        labels: dataset.labels.clone(),
+        groups_across_split: sides.torn_groups,
+        labels: labels.clone(),
         input: backbone.input.clone(),
         chosen: trained.chosen,
         path: trained.path,
@@ -223,20 +227,18 @@ pub fn train(
 
 /// A class without a photo to learn from would make a head that never answers it.
 fn check_classes(
-    dataset: &Dataset,
+    labels: &Labels,
     usable: &[&Example],
     sides: &Sides,
     skipped: usize,
 ) -> Result<(), RunError> {
-    let mut counts = vec![0usize; dataset.labels.names().len()];
+    let mut counts = vec![0usize; labels.names().len()];
     for &i in &sides.train {
         counts[usable[i].label] += 1;
     }
     match counts.iter().position(|&n| n == 0) {
         None => Ok(()),
-        Some(class) => {
-            Err(RunError::NothingToLearn { label: dataset.labels[class].to_owned(), skipped })
-        }
+        Some(class) => Err(RunError::NothingToLearn { label: labels[class].to_owned(), skipped }),
     }
 }
 
@@ -356,7 +358,11 @@ fn provenance(
             sha256: data_digest(features, usable, sides).to_string(),
             licence: recipe.data_licence.clone(),
         },
-        recipe: recipe_words(recipe, trained),
+        recipe: recipe_words(
+            recipe,
+            trained,
+            options.batch.unwrap_or(options.provider.default_batch()),
+        ),
         engine: EngineOrigin {
             provider: options.provider.name().to_owned(),
             onnx_runtime: engine.version().to_owned(),
@@ -386,7 +392,7 @@ fn data_digest(features: &Features, usable: &[&Example], sides: &Sides) -> Diges
     Digest::of(lines.concat().as_bytes())
 }
 
-fn recipe_words(recipe: &Recipe, trained: &Trained) -> BTreeMap<String, String> {
+fn recipe_words(recipe: &Recipe, trained: &Trained, batch: usize) -> BTreeMap<String, String> {
     let weights = |w: ClassWeights| match w {
         ClassWeights::Uniform => "uniform",
         ClassWeights::Balanced => "balanced",
@@ -394,6 +400,7 @@ fn recipe_words(recipe: &Recipe, trained: &Trained) -> BTreeMap<String, String> 
     let mut words = vec![
         ("seed", recipe.seed.to_string()),
         ("folds", recipe.folds.to_string()),
+        ("batch", batch.to_string()),
         ("test_share", recipe.test_share.to_string()),
         ("answered", recipe.answered.map_or("all".to_owned(), |a| a.to_string())),
     ];

@@ -27,6 +27,7 @@ enum Act {
 /// Field names are those of docs/json.md.
 #[derive(Serialize)]
 pub struct Report {
+    #[serde(serialize_with = "graft_host::lossy::path")]
     pub path: PathBuf,
     pub spaces: usize,
     pub segments: usize,

@@ -31,8 +31,12 @@ pub struct Cmd {
     split: Option<SplitName>,
 
     /// How far probabilities may differ
-    #[arg(long, value_name = "X", default_value_t = 1e-4)]
+    #[arg(long, value_name = "X", default_value_t = 1e-4, value_parser = tolerance)]
     tolerance: f32,
+
+    /// A photo that can't be used is an error
+    #[arg(long)]
+    strict: bool,
 }
 
 /// Field names are those of docs/json.md.
@@ -48,14 +52,14 @@ impl Cmd {
     pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
         let file = BundleFile::read(&self.bundle)?;
         let bundle = file.parse()?;
-        let dataset = part(&self.data, self.split)?;
+        let dataset = part(context, &self.data, self.split)?;
         let paths: Vec<&Path> = dataset.examples.iter().map(|e| e.path.as_path()).collect();
         let locations = Locations::find()?;
         let engine = Engine::load(&locations.onnx_runtime(context.global))?;
         let mut display = Display::new(context);
         let mut on = |event: graft_host::progress::Event<'_>| display.show(event);
         let comparison = compare(&engine, &bundle, &paths, self.tolerance, &mut on)?;
-        crate::progress::refuse(&comparison.skipped_files, paths.len(), false)?;
+        crate::progress::refuse(&comparison.skipped_files, paths.len(), self.strict)?;
         let passed = comparison.passed;
         let report = Report {
             comparison,
@@ -64,5 +68,12 @@ impl Cmd {
         };
         print(context.global, "compare", &report, || text::compare(&report))?;
         Ok(passed.into())
+    }
+}
+
+fn tolerance(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(tolerance) if tolerance >= 0.0 => Ok(tolerance),
+        _ => Err("must be a number of 0 or more".to_owned()),
     }
 }

@@ -8,7 +8,7 @@ use graft_host::evaluate::judge;
 use graft_host::train::Evaluation;
 use serde::Serialize;
 
-use crate::args::Context;
+use crate::args::{Context, share};
 use crate::bundle_args::{EngineArgs, EngineName, SplitName, part};
 use crate::output::{Outcome, print};
 use crate::text;
@@ -30,7 +30,7 @@ pub struct Cmd {
     split: Option<SplitName>,
 
     /// Answer "no" below this accuracy
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
     at_least: Option<f64>,
 
     /// A photo that can't be used is an error
@@ -45,6 +45,8 @@ pub struct Cmd {
 #[derive(Serialize)]
 pub struct Report {
     pub accuracy: f64,
+    pub baseline_accuracy: f64,
+    pub ece: f64,
     pub evaluation: Evaluation,
     pub skipped: usize,
     pub skipped_files: Vec<Skipped>,
@@ -59,14 +61,15 @@ impl Cmd {
     pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
         let file = BundleFile::read(&self.bundle)?;
         let bundle = file.parse()?;
-        let dataset =
-            part(&self.data, self.split)?.with_labels(bundle.labels()).map_err(|label| {
+        let dataset = part(context, &self.data, self.split)?.with_labels(bundle.labels()).map_err(
+            |label| {
                 anyhow!(
                     "{} has label {label:?}, which the bundle does not know (it knows {})",
                     self.data.display(),
                     bundle.labels().names().join(", ")
                 )
-            })?;
+            },
+        )?;
         let paths: Vec<_> = dataset.examples.iter().map(|e| e.path.as_path()).collect();
         let answers = self.engine.answer(context, &file, &paths)?;
         crate::progress::refuse(&answers.skipped, paths.len(), self.strict)?;
@@ -74,6 +77,8 @@ impl Cmd {
         let passed = self.at_least.is_none_or(|least| evaluation.accuracy >= least);
         let report = Report {
             accuracy: evaluation.accuracy,
+            baseline_accuracy: evaluation.baseline_accuracy,
+            ece: evaluation.ece,
             evaluation,
             skipped: answers.skipped.len(),
             skipped_files: answers.skipped,

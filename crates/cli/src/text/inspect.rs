@@ -44,11 +44,11 @@ pub fn result(i: &Inspection) -> String {
             c.features, c.feature_length, c.classes
         );
     }
-    let _ = match &i.device.problem {
-        None => writeln!(text, "  device     runs in the device engine"),
-        Some(problem) => {
-            writeln!(text, "  device     DOES NOT run in the device engine: {problem}")
-        }
+    let problem = i.device.problem.as_deref().unwrap_or_default();
+    let _ = match i.device.runs {
+        Some(true) => writeln!(text, "  device     runs in the device engine"),
+        Some(false) => writeln!(text, "  device     DOES NOT run in the device engine: {problem}"),
+        None => writeln!(text, "  device     not tried in the device engine: {problem}"),
     };
     text.push('\n');
     let rows: Vec<Vec<String>> = i
@@ -72,8 +72,15 @@ fn inside(b: &BundleInside) -> String {
     let s = &b.input;
     let _ = writeln!(
         text,
-        "  photo      {}×{} {:?} {:?}, {:?}, (p / {} − {:?}) / {:?}",
-        s.width, s.height, s.colour, s.layout, s.fit, s.scale, s.mean, s.std
+        "  photo      {}×{} {} {}, {}, (p / {} − {:?}) / {:?}",
+        s.width,
+        s.height,
+        word(&s.colour),
+        word(&s.layout),
+        word(&s.fit),
+        s.scale,
+        s.mean,
+        s.std
     );
     let unknown =
         b.unknown_below.map_or("always answers".to_owned(), |t| format!("unknown below {t:.3}"));
@@ -87,6 +94,12 @@ fn inside(b: &BundleInside) -> String {
         if b.signed { "there, not verified here" } else { "none" }
     );
     text
+}
+
+/// An enum's word in docs/format.md.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    let word = serde_json::to_value(value).ok();
+    word.and_then(|w| w.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn labels(labels: &[String]) -> String {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use graft_host::Skipped;
 use graft_host::train::Evaluation;
 
 use crate::cmd;
@@ -14,8 +15,8 @@ pub mod train;
 pub fn bytes(n: u64) -> String {
     let (value, unit) = match n as f64 {
         n if n < 1e3 => return format!("{n} B"),
-        n if n < 1e6 => (n / 1e3, "kB"),
-        n if n < 1e9 => (n / 1e6, "MB"),
+        n if n < 999.95e3 => (n / 1e3, "kB"),
+        n if n < 999.95e6 => (n / 1e6, "MB"),
         n => (n / 1e9, "GB"),
     };
     format!("{value:.1} {unit}")
@@ -25,8 +26,8 @@ pub fn bytes(n: u64) -> String {
 pub fn count(n: u64) -> String {
     let (value, unit) = match n as f64 {
         n if n < 1e4 => return n.to_string(),
-        n if n < 1e6 => (n / 1e3, "k"),
-        n if n < 1e9 => (n / 1e6, "M"),
+        n if n < 999.95e3 => (n / 1e3, "k"),
+        n if n < 999.95e6 => (n / 1e6, "M"),
         n => (n / 1e9, "G"),
     };
     format!("{value:.1} {unit}")
@@ -91,6 +92,7 @@ pub fn evaluation(e: &Evaluation) -> String {
     );
     let _ = write!(text, "  answered            {}", percent(e.answered));
     let _ = match e.answered_accuracy {
+        Some(_) if e.answered == 1.0 => writeln!(text),
         Some(accuracy) => {
             writeln!(text, "   ({} of them right; the others \"unknown\")", percent(accuracy))
         }
@@ -141,7 +143,7 @@ pub fn evaluate(r: &cmd::evaluate::Report) -> String {
     let split = r.split.map_or(String::new(), |s| format!(", split {s}"));
     let mut text = format!("\n{} on {} photos{split}\n\n", r.bundle.name, r.evaluation.examples);
     text += &evaluation(&r.evaluation);
-    text += &skipped(r.skipped);
+    text += &skipped(&r.skipped_files);
     if let Some(least) = r.at_least {
         let verdict = if r.passed { "reached" } else { "missed" };
         let _ = writeln!(text, "\n  at least {} was asked for: {verdict}", percent(least));
@@ -149,12 +151,22 @@ pub fn evaluate(r: &cmd::evaluate::Report) -> String {
     text
 }
 
-pub fn skipped(count: usize) -> String {
-    match count {
-        0 => String::new(),
-        1 => "\n  1 file could not be used and was skipped (listed in --json)\n".to_owned(),
-        n => format!("\n  {n} files could not be used and were skipped (listed in --json)\n"),
+/// More files than this are listed in the JSON only.
+const SKIPPED_LISTED: usize = 20;
+
+pub fn skipped(files: &[Skipped]) -> String {
+    let mut text = match files.len() {
+        0 => return String::new(),
+        1 => "\n  1 file could not be used and was skipped:\n".to_owned(),
+        n => format!("\n  {n} files could not be used and were skipped:\n"),
+    };
+    for file in files.iter().take(SKIPPED_LISTED) {
+        let _ = writeln!(text, "    {}: {}", file.path.display(), file.reason);
     }
+    if files.len() > SKIPPED_LISTED {
+        let _ = writeln!(text, "    and {} more, in --json", files.len() - SKIPPED_LISTED);
+    }
+    text
 }
 
 pub fn predict(r: &cmd::predict::Report) -> String {
@@ -166,9 +178,10 @@ pub fn predict(r: &cmd::predict::Report) -> String {
             .iter()
             .map(|t| format!("{} {}", t.label, percent(t.probability.into())))
             .collect();
-        let _ = writeln!(text, "{}: {answer}   ({})", p.path.display(), top.join(", "));
+        let top = if top.is_empty() { String::new() } else { format!("   ({})", top.join(", ")) };
+        let _ = writeln!(text, "{}: {answer}{top}", p.path.display());
     }
-    text += &skipped(r.skipped);
+    text += &skipped(&r.skipped_files);
     text
 }
 
@@ -206,11 +219,11 @@ pub fn compare(r: &cmd::compare::Report) -> String {
             d.margin
         );
     }
-    text += &skipped(c.skipped);
-    let verdict = if c.passed {
-        "the device gives the host's answers"
-    } else {
-        "THE DEVICE GIVES OTHER ANSWERS"
+    text += &skipped(&c.skipped_files);
+    let verdict = match (c.passed, c.disagreements) {
+        (true, _) => "the device gives the host's answers".to_owned(),
+        (false, 0) => format!("PROBABILITIES DIFFER by more than {:.0e}", c.tolerance),
+        (false, _) => "THE DEVICE GIVES OTHER ANSWERS".to_owned(),
     };
     let _ = writeln!(text, "\n  {verdict}");
     text
@@ -275,6 +288,7 @@ mod tests {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(13_992_275), "14.0 MB");
         assert_eq!(count(9_999), "9999");
+        assert_eq!(count(999_950), "1.0 M");
         assert_eq!(count(300_774_272), "300.8 M");
         assert_eq!(percent(0.83536), "83.5 %");
     }

@@ -12,7 +12,7 @@ pub fn result(r: &Report) -> String {
         r.tested
     );
     text += &evaluation(&r.evaluation);
-    text += &skipped(r.skipped);
+    text += &skipped(&r.skipped_files);
     if !r.duplicates_across_split.is_empty() {
         let _ = writeln!(
             text,

@@ -57,8 +57,11 @@ pub(super) fn prune(config: &CacheConfig, keep: &Path) -> io::Result<()> {
             break;
         }
         if space.folder != keep {
-            std::fs::remove_dir_all(&space.folder)?;
-            total -= space.bytes;
+            match std::fs::remove_dir_all(&space.folder) {
+                // A neighbour prunes too, or is writing there: it is in use.
+                Err(e) if !is_race(&e) => return Err(e),
+                _ => total -= space.bytes,
+            }
         }
     }
     Ok(())
@@ -76,7 +79,11 @@ fn spaces(folder: &Path) -> io::Result<Vec<Space>> {
         let Ok(description) = std::fs::metadata(folder.join(DESCRIPTION)) else { continue };
         let mut space =
             Space { used: description.modified()?, folder, segments: 0, bytes: description.len() };
-        for file in std::fs::read_dir(&space.folder)? {
+        let files = match std::fs::read_dir(&space.folder) {
+            Err(e) if is_race(&e) => continue,
+            files => files?,
+        };
+        for file in files {
             let file = file?;
             if file.path().extension().is_some_and(|e| e == segment::EXTENSION) {
                 space.segments += 1;
@@ -86,4 +93,9 @@ fn spaces(folder: &Path) -> io::Result<Vec<Space>> {
         spaces.push(space);
     }
     Ok(spaces)
+}
+
+/// What another process that clears or prunes at the same time can cause.
+fn is_race(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty)
 }

@@ -17,10 +17,10 @@ pub enum AddError {
     #[error("{}", path.display())]
     Graph { path: PathBuf, source: Box<GraphError> },
     /// It is there already.
-    #[error("there is a model {name} already, at {}", path.display())]
-    Exists { name: Name, path: PathBuf },
+    #[error("there is a model {name} already")]
+    Exists { name: Name },
     /// The data folder can't be written.
-    #[error(transparent)]
+    #[error("{0}")]
     Write(#[from] WriteError),
 }
 
@@ -46,15 +46,23 @@ pub fn add(folder: &Path, onnx: &Path, about: About, input: InputSpec) -> Result
     let fail = |e| AddError::Graph { path: onnx.to_path_buf(), source: Box::new(e) };
     let graph = Graph::parse(&bytes).map_err(fail)?;
     let output = match about.features {
-        Some(features) => OutputSpec { features: Some(features), logits: None },
+        Some(features) => {
+            graph.clone().pooled_features(&features).map_err(fail)?;
+            OutputSpec { features: Some(features), logits: None }
+        }
         None => {
             let classifier = graph.classifier().map_err(fail)?;
             OutputSpec { features: Some(classifier.features), logits: Some(classifier.logits) }
         }
     };
     let target = folder.join(about.name.as_str());
-    if target.join("model.toml").exists() {
-        return Err(AddError::Exists { name: about.name, path: target });
+    // Taken, and be it by a model that is built in or whose file is broken.
+    let free = matches!(
+        super::find(folder, about.name.as_str()),
+        Err(super::CatalogueError::Unknown { .. })
+    );
+    if !free {
+        return Err(AddError::Exists { name: about.name });
     }
     let file = format!("{}.onnx", about.name);
     let spec = ModelSpec {

@@ -33,7 +33,7 @@ pub enum FetchError {
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     /// The data folder can't be written.
-    #[error(transparent)]
+    #[error("{0}")]
     Write(#[from] WriteError),
 }
 

@@ -6,7 +6,7 @@ use ort::value::TensorRef;
 use super::Engine;
 use crate::provider::Provider;
 
-/// An ONNX graph in an ONNX Runtime session: one input, all outputs.
+/// An ONNX graph in an ONNX Runtime session, with one input.
 pub struct Network {
     session: Session,
     input: String,
@@ -31,6 +31,9 @@ pub enum NetworkError {
     /// It failed while running.
     #[error("ONNX Runtime failed while running the network: {reason}")]
     Run { reason: String },
+    /// No such output.
+    #[error("the network has no output {name:?}; it has {found}")]
+    NoOutput { name: String, found: String },
     /// An output that isn't what the graph promised.
     #[error("output {name:?} of the network has {found} values, {expected} were expected")]
     Output { name: String, found: usize, expected: usize },
@@ -58,21 +61,23 @@ impl Network {
         }
     }
 
-    /// Runs one batch. `take` gets each output's index and values, in the order
-    /// of the graph's outputs.
+    /// Runs one batch. `take` gets the values of the output named `output`.
     pub fn run(
         &mut self,
         shape: [usize; 4],
         tensor: &[f32],
-        mut take: impl FnMut(usize, &[f32]),
+        output: &str,
+        take: impl FnOnce(&[f32]),
     ) -> Result<(), NetworkError> {
+        if !self.outputs.iter().any(|name| name == output) {
+            let (name, found) = (output.to_owned(), self.outputs.join(", "));
+            return Err(NetworkError::NoOutput { name, found });
+        }
         let fail = |e: ort::Error| NetworkError::Run { reason: format!("{e:?}") };
         let input = TensorRef::from_array_view((shape, tensor)).map_err(fail)?;
         let outputs = self.session.run(ort::inputs![self.input.as_str() => input]).map_err(fail)?;
-        for (index, name) in self.outputs.iter().enumerate() {
-            let (_, values) = outputs[name.as_str()].try_extract_tensor::<f32>().map_err(fail)?;
-            take(index, values);
-        }
+        let (_, values) = outputs[output].try_extract_tensor::<f32>().map_err(fail)?;
+        take(values);
         Ok(())
     }
 }

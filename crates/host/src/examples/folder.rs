@@ -20,7 +20,7 @@ pub(super) fn open(root: &Path) -> Result<Dataset, DatasetError> {
         }
         _ => classes(root, children, None, &mut named)?,
     }
-    with_indices(root, named, Vec::new())
+    Ok(with_indices(named, Vec::new()))
 }
 
 fn side(folder: &Path) -> Option<Split> {

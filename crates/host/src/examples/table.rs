@@ -66,7 +66,7 @@ pub(super) fn open(table: &Path, delimiter: u8) -> Result<Dataset, DatasetError>
         return Err(DatasetError::NoRows { path: table.to_path_buf() });
     }
     missing(table, &named, &lines)?;
-    with_indices(table, named, columns.unused)
+    Ok(with_indices(named, columns.unused))
 }
 
 fn columns(table: &Path, header: &csv::StringRecord) -> Result<Columns, DatasetError> {
