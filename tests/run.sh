@@ -4,6 +4,10 @@
 
 set -uo pipefail
 
+# End-to-end tests run the command itself, and cargo builds a package's programs
+# for the tests of that package only.
+"${CARGO:-cargo}" build --release --workspace --bin graft || exit
+
 "${CARGO:-cargo}" test --release --workspace --no-fail-fast "$@" 2>&1 | awk '
   { print; fflush() }
   /^test result: / { passed += $4; failed += $6; ignored += $8 }

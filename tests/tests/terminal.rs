@@ -1,0 +1,57 @@
+//! Progress is for terminals: elsewhere standard error has notes and errors and
+//! nothing else.
+
+use graft_tests::sandbox::{Sandbox, graft, onnx_runtime, run};
+
+const TRAIN: [&str; 5] = ["train", "photos", "--no-cache", "--output", "task.graft"];
+
+#[test]
+fn nothing_is_on_standard_error_when_nobody_watches_and_all_is_well() {
+    let sandbox = Sandbox::with_photos(12);
+    let train = run(&mut sandbox.graft(TRAIN)).done();
+    assert_eq!(train.stderr, "");
+    assert!(!train.stdout.contains(['\r', '\x1b']), "{train}");
+    for line in ["compare task.graft photos", "predict task.graft photos/leaf/0000.png"] {
+        let said = sandbox.run(line).done();
+        assert_eq!(said.stderr, "");
+        assert!(!said.stdout.contains(['\r', '\x1b']), "{said}");
+    }
+}
+
+#[test]
+fn a_terminal_sees_the_bar() {
+    let sandbox = Sandbox::with_photos(12);
+    let watched = |words: &[&str]| {
+        // A terminal of 100 columns, standard output apart, as a person has it
+        // who writes `graft train … > result.txt`.
+        let terminal = "import fcntl, os, pty, struct, subprocess, sys, termios\n\
+             seen, screen = pty.openpty()\n\
+             fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack('HHHH', 40, 100, 0, 0))\n\
+             child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=screen)\n\
+             os.close(screen)\n\
+             try:\n    \
+                 while part := os.read(seen, 4096): sys.stdout.buffer.write(part)\n\
+             except OSError: pass\n\
+             sys.exit(child.wait())\n";
+        let mut python = sandbox.command("python3");
+        python.args(["-c", terminal]).arg(graft()).args(TRAIN).args(words);
+        python.env("ORT_DYLIB_PATH", onnx_runtime()).env("TERM", "xterm");
+        run(&mut python).done().stdout
+    };
+    let screen = watched(&[]);
+    for part in ["features", "photos", "left"] {
+        assert!(screen.contains(part), "{part} is not in {screen:?}");
+    }
+    assert_eq!(watched(&["--quiet"]), "");
+}
+
+#[test]
+fn quiet_says_no_notes_and_all_errors() {
+    let sandbox = Sandbox::with_photos(12);
+    sandbox.write("photos/leaf/broken.png", "no picture");
+    let said = sandbox.train("photos", "--output task.graft").done();
+    assert!(said.stderr.contains("skipped photos/leaf/broken.png"), "{said}");
+    let said = sandbox.train("photos", "--output task.graft --quiet").done();
+    assert_eq!(said.stderr, "");
+    sandbox.run("predict --quiet nowhere.graft x.png").refuses(&["nowhere.graft"]);
+}
