@@ -15,11 +15,14 @@ pub struct WriteError {
 
 impl WriteError {
     fn new(path: &Path, error: std::io::Error) -> WriteError {
-        // The library behind this adds the temporary file's name, of which
-        // nobody has heard.
-        let source = match error.raw_os_error() {
+        // The library behind this wraps the system's error to add the temporary
+        // file's name, of which nobody has heard.
+        let wrapped = error
+            .get_ref()
+            .and_then(|e| e.source()?.downcast_ref::<std::io::Error>()?.raw_os_error());
+        let source = match wrapped {
             Some(code) => std::io::Error::from_raw_os_error(code),
-            None => error.kind().into(),
+            None => error,
         };
         WriteError { path: path.to_path_buf(), source }
     }
@@ -84,6 +87,9 @@ mod tests {
         assert!(check_writable(&path).is_err());
         let error = write_whole(&path, b"one").unwrap_err();
         assert_eq!(error.path, path);
+        // In the system's own words, without a temporary file's name.
+        let within = check_writable(&folder.path().join("nowhere/file")).unwrap_err();
+        assert_eq!(within.source.raw_os_error(), Some(2), "ENOENT, not {}", within.source);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }
