@@ -148,7 +148,8 @@ fn references(
         network.run(spec.shape(1), &tensor, LOGITS, |values| logits = values.to_vec())?;
         if logits.len() != classes {
             let name = LOGITS.to_owned();
-            return Err(NetworkError::Output { name, found: logits.len(), expected: classes })?;
+            let found = logits.len();
+            return Err(NetworkError::Output { name, found, expected: classes }.into());
         }
         if !logits.iter().all(|v| v.is_finite()) {
             return Err(GraftError::NotFinite { seed });

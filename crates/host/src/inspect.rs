@@ -224,8 +224,8 @@ fn inspect_graph(path: &Path, bytes: &[u8]) -> Result<Inspection, InspectError> 
         classifier: graph.classifier().ok().map(|c| Classifier {
             features: c.features,
             logits: c.logits,
-            feature_length: c.feature_length as u64,
-            classes: c.classes as u64,
+            feature_length: c.feature_length,
+            classes: c.classes,
         }),
         bundle: None,
     })

@@ -95,9 +95,7 @@ pub(crate) fn for_each<W: Worker>(
             })
             .collect();
         drop(sender);
-        let mut done = 0;
-        for (index, result) in receiver {
-            done += 1;
+        for (done, (index, result)) in (1..).zip(receiver) {
             let mut go_on = ControlFlow::Continue(());
             match result {
                 Ok(result) => {

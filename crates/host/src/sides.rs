@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use graft_learn::{SplitError, grouped_folds, grouped_split, stratified_folds, stratified_split};
+use graft_learn::{
+    Split as Parts, SplitError, grouped_folds, grouped_split, stratified_folds, stratified_split,
+};
 
 use crate::digest::Digest;
 use crate::examples::{Example, Split};
@@ -52,16 +54,12 @@ pub fn sides(
             None => Err(i),
         }))
     });
-    let (train, test) = match stated(examples)? {
-        Some(sides) => sides,
-        None => {
-            let split = match &groups {
-                Some(groups) => grouped_split(&strata, groups, test_share, seed),
-                None => stratified_split(&strata, test_share, seed),
-            }
-            .map_err(SidesError::Split)?;
-            (split.train, split.test)
+    let Parts { train, test } = match (stated(examples)?, &groups) {
+        (Some(parts), _) => parts,
+        (None, Some(groups)) => {
+            grouped_split(&strata, groups, test_share, seed).map_err(SidesError::Split)?
         }
+        (None, None) => stratified_split(&strata, test_share, seed).map_err(SidesError::Split)?,
     };
     for (side, members) in [(Split::Train, &train), (Split::Test, &test)] {
         if members.is_empty() {
@@ -95,7 +93,7 @@ pub fn duplicates(photos: &[Digest], sides: &Sides) -> Vec<Vec<usize>> {
     found
 }
 
-fn stated(examples: &[&Example]) -> Result<Option<(Vec<usize>, Vec<usize>)>, SidesError> {
+fn stated(examples: &[&Example]) -> Result<Option<Parts>, SidesError> {
     let without = examples.iter().filter(|e| e.split.is_none()).count();
     if without == examples.len() {
         return Ok(None);
@@ -104,7 +102,7 @@ fn stated(examples: &[&Example]) -> Result<Option<(Vec<usize>, Vec<usize>)>, Sid
         return Err(SidesError::Partial { without, total: examples.len() });
     }
     let on = |side| (0..examples.len()).filter(|&i| examples[i].split == Some(side)).collect();
-    Ok(Some((on(Split::Train), on(Split::Test))))
+    Ok(Some(Parts { train: on(Split::Train), test: on(Split::Test) }))
 }
 
 fn torn_groups(examples: &[&Example], train: &[usize], test: &[usize]) -> Vec<String> {
