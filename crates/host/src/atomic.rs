@@ -13,27 +13,14 @@ pub struct WriteError {
     pub source: std::io::Error,
 }
 
-impl WriteError {
-    fn new(path: &Path, error: std::io::Error) -> WriteError {
-        // The library behind this wraps the system's error to add the temporary
-        // file's name, of which nobody has heard.
-        let wrapped = error
-            .get_ref()
-            .and_then(|e| e.source()?.downcast_ref::<std::io::Error>()?.raw_os_error());
-        let source = match wrapped {
-            Some(code) => std::io::Error::from_raw_os_error(code),
-            None => error,
-        };
-        WriteError { path: path.to_path_buf(), source }
-    }
-}
-
 /// Writes `bytes` beside `path`, syncs, and renames: whoever opens `path` finds
 /// the old file or the new one, whole. On an error nothing is left behind.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    let fail = |error| WriteError::new(path, error);
+    let fail = |source| WriteError { path: path.to_path_buf(), source };
     let mut file = beside(path).map_err(fail)?;
-    file.write_all(bytes).map_err(fail)?;
+    // Through the file itself: the wrapper adds the temporary file's name to the
+    // system's words, of which nobody has heard.
+    file.as_file_mut().write_all(bytes).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
     file.persist(path).map_err(|e| fail(e.error))?;
     Ok(())
@@ -41,7 +28,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
 
 /// Finds out now, before hours of work, whether `path` can be written later.
 pub fn check_writable(path: &Path) -> Result<(), WriteError> {
-    let fail = |error| WriteError::new(path, error);
+    let fail = |source| WriteError { path: path.to_path_buf(), source };
     if path.is_dir() {
         return Err(fail(std::io::ErrorKind::IsADirectory.into()));
     }
@@ -49,20 +36,16 @@ pub fn check_writable(path: &Path) -> Result<(), WriteError> {
 }
 
 fn beside(path: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    use std::os::unix::fs::PermissionsExt;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     let mut prefix = std::ffi::OsString::from(".");
     prefix.push(path.file_name().unwrap_or_default());
-    // Temporary files are private by default; these are to be shared. The mode
-    // is subject to the umask, as any other new file's.
-    tempfile::Builder::new()
-        .prefix(&prefix)
-        .suffix(".part")
-        .permissions(std::fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder)
+    // Temporary files are private by default; these are to be shared, so they
+    // are opened as any other new file, subject to the umask.
+    let open = |path: &Path| std::fs::File::create_new(path);
+    tempfile::Builder::new().prefix(&prefix).suffix(".part").make_in(folder, open)
 }
 
 #[cfg(test)]
