@@ -18,7 +18,7 @@ use crate::normalise::Table;
 /// It owns every buffer it needs. After the first frame of a size, `fill` makes
 /// no allocation of its own; the resizer (`fast_image_resize` 6.1) computes its
 /// coefficients again for each frame, in one small allocation for each row and
-/// column of the result and six more. A frame that has the tensor's size
+/// column of the result and a few more. A frame that has the tensor's size
 /// already, or needs no more than cropping, costs no allocation at all.
 pub struct Preparer {
     spec: ImageSpec,
@@ -27,6 +27,8 @@ pub struct Preparer {
     options: ResizeOptions,
     /// The tensor's pixels in RGB. Empty until a frame needs resizing.
     canvas: Vec<u8>,
+    /// The frame after the horizontal pass. Empty until both axes change.
+    between: Vec<u8>,
     /// The part of the canvas that the last frame covered; the rest is
     /// background.
     covered: Option<Rectangle>,
@@ -43,6 +45,7 @@ impl Preparer {
                 .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
                 .use_alpha(false),
             canvas: Vec::new(),
+            between: Vec::new(),
             covered: None,
             spec: spec.clone(),
         })
@@ -98,6 +101,19 @@ impl Preparer {
             source.height,
         )
         .expect("invariant: the source lies in the frame");
+        // Horizontally, then vertically, as Pillow does: the resizer's own order
+        // is the other, and which one comes first decides how the 8-bit values
+        // in between are rounded.
+        let narrow = (destination.width, source.height);
+        let shape_changes = (source.width != narrow.0, source.height != destination.height);
+        let refused = "invariant: without a crop box there is nothing to refuse";
+        if shape_changes == (true, true) {
+            self.between.resize(3 * narrow.0 as usize * narrow.1 as usize, 0);
+            let mut between =
+                TypedImage::<U8x3>::from_buffer(narrow.0, narrow.1, &mut self.between)
+                    .expect("invariant: the buffer was made for it");
+            self.resizer.resize_typed(&from, &mut between, &self.options).expect(refused);
+        }
         let canvas =
             TypedImage::<U8x3>::from_buffer(self.spec.width, self.spec.height, &mut self.canvas)
                 .expect("invariant: the canvas has three bytes for each pixel");
@@ -109,9 +125,13 @@ impl Preparer {
             destination.height,
         )
         .expect("invariant: the destination lies in the canvas");
-        self.resizer
-            .resize_typed(&from, &mut to, &self.options)
-            .expect("invariant: without a crop box there is nothing to refuse");
+        if shape_changes == (true, true) {
+            let between = TypedImageRef::<U8x3>::from_buffer(narrow.0, narrow.1, &self.between)
+                .expect("invariant: the buffer was made for it");
+            self.resizer.resize_typed(&between, &mut to, &self.options).expect(refused);
+        } else {
+            self.resizer.resize_typed(&from, &mut to, &self.options).expect(refused);
+        }
     }
 
     fn clear(&mut self) {

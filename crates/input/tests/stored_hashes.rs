@@ -68,7 +68,7 @@ fn prepared_tensors_are_the_same_in_every_build() {
             Nchw,
             Rgb,
             255.0,
-            "269a9e21b7850124cf2cde835782e5cf4276f7614ce1c075cb0cd59bf4722cee",
+            "1fbe0818b8101d5e12651aeba95866456f1fbe9715902e8a3cac7e15ef7f4753",
         ),
         case(
             (3, 1024, 768),
@@ -77,7 +77,7 @@ fn prepared_tensors_are_the_same_in_every_build() {
             Nchw,
             Bgr,
             255.0,
-            "514b59e5f04f46586f33150f4a90f93ccd4fe82065fa64ad1066ccad6b79c923",
+            "4b5f687dcc33db874e141d7812678412e15abedbd20abf9cd168393a0ba9a488",
         ),
         case(
             (4, 640, 480),
@@ -86,7 +86,7 @@ fn prepared_tensors_are_the_same_in_every_build() {
             Nhwc,
             Rgb,
             127.5,
-            "9ed4d4da415bd907015cee8cb9356c3d0b7436236ef5c3c68b968c11a08f0f84",
+            "59565e6bb9ce5a2fd995a6edbeef39cbe10d4135be0ba4f7639b345a7ed2a2da",
         ),
         case(
             (5, 61, 97),
@@ -95,7 +95,7 @@ fn prepared_tensors_are_the_same_in_every_build() {
             Nhwc,
             Bgr,
             1.0,
-            "df665bd36da605832a16b86fe0e0f802a5077b1db1eb0842a19b644fbb25b8ad",
+            "f77325828d8aea89de0c2ba2b073fe23005d57799b9bd0f548a70ee7f72770e9",
         ),
         case(
             (6, 333, 250),
@@ -104,7 +104,7 @@ fn prepared_tensors_are_the_same_in_every_build() {
             Nchw,
             Grey,
             255.0,
-            "b8ec3625abe8ac9e67123847ae458bd62bbab3f363eef137664bdf6d5bb2ab4f",
+            "d663a3e44300bd3be4ddbc9c703d724b970bcfc7c84039b14a5800d1c132174c",
         ),
         case(
             (7, 1, 1),
@@ -122,7 +122,7 @@ fn prepared_tensors_are_the_same_in_every_build() {
             Nchw,
             Rgb,
             255.0,
-            "821e892185e461d749925d487f36fe6d793a9eccdff5c3a4c52b2b1cb3d73875",
+            "37a42206bd2d5411823e597dd08bf0d1379f483cbd75a7c43712084bd2c73918",
         ),
         case(
             (9, 1999, 1501),
@@ -131,7 +131,7 @@ fn prepared_tensors_are_the_same_in_every_build() {
             Nhwc,
             Grey,
             255.0,
-            "e48d3756c364fa8f577ffadc605a5fcbe2c7b3434d61922092e4d8058486e0ef",
+            "c0f70e43abadf66675e80c22fe9b577777bf6d0e3833e6ab1f922dc98204a7c6",
         ),
     ];
     let wrong: Vec<_> = cases
