@@ -79,7 +79,7 @@ impl<'a> Display<'a> {
         }
         let (what, unit) = match stage {
             Stage::Features => ("features", "photos"),
-            Stage::Head => ("head    ", "passes"),
+            Stage::Head => ("head    ", "settings"),
             Stage::Predict => ("answers ", "photos"),
         };
         let bar = match total {

@@ -288,13 +288,20 @@ fn learn(
     let examples =
         Examples::new(train_rows.view(), &train_labels, classes).map_err(RunError::Examples)?;
 
-    if on(Event::Begin { stage: Stage::Head, total: None }).is_break() {
+    let settings = match &recipe.head {
+        HeadRecipe::Linear(recipe) => recipe.strengths.len(),
+        HeadRecipe::Mlp(recipe) => recipe.epochs,
+    };
+    if on(Event::Begin { stage: Stage::Head, total: Some(settings as u64) }).is_break() {
         return Err(RunError::Cancelled);
     }
-    let mut passes = 0;
-    let mut progress = |_: Progress| {
-        passes += 1;
-        on(Event::Advance { done: passes })
+    let mut tried = 0;
+    let mut progress = |step: Progress| {
+        if let Progress::Tried { done, .. } = step {
+            tried = done as u64;
+        }
+        // Each pass is told, if only so that the work can be stopped in it.
+        on(Event::Advance { done: tried })
     };
     let trained = match &recipe.head {
         HeadRecipe::Linear(recipe) => {
