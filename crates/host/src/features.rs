@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use graft_input::Preparer;
+use graft_input::{Preparer, synthetic, tensor_sha256};
 use graft_onnx::{Batch, FEATURES};
+use graft_spec::{ImageSpec, MAX_SIDE};
 use ndarray::Array2;
 
 use crate::backbone::Backbone;
@@ -169,10 +170,11 @@ fn open_cache(
 ) -> Result<Option<FeatureCache>, FeaturesError> {
     let Some(config) = &options.cache else { return Ok(None) };
     let space = format!(
-        "backbone {}\ntensor {}\ninput {:?}\nprovider {} batch {batch}\nonnxruntime {}\ncpu {}\ngraft {}\n",
+        "backbone {}\ntensor {}\ninput {:?}\nprepared {}\nprovider {} batch {batch}\nonnxruntime {}\ncpu {}\ngraft {}\n",
         backbone.digest(),
         backbone.at,
         backbone.input,
+        prepared_digest(&backbone.input),
         options.provider.name(),
         engine.version(),
         cpu_features(),
@@ -182,6 +184,16 @@ fn open_cache(
     let cache = FeatureCache::open(config, key, backbone.feature_length, &space)?;
     note_torn(cache.torn(), on)?;
     Ok(Some(cache))
+}
+
+/// Stands for the code that prepares photos: of a synthetic picture that it has
+/// to shrink on both axes. Features that other code prepared are not found.
+fn prepared_digest(spec: &ImageSpec) -> Digest {
+    let side = |tensor: u32| (tensor + tensor / 2 + 1).min(MAX_SIDE);
+    let picture = synthetic(0, side(spec.width), side(spec.height));
+    let mut tensor = vec![0.0; spec.tensor_len()];
+    Preparer::new(spec).expect("a backbone's input was checked").fill(picture.frame(), &mut tensor);
+    Digest(tensor_sha256(&tensor))
 }
 
 fn note_torn(segments: &[PathBuf], on: OnEvent<'_>) -> Result<(), FeaturesError> {
