@@ -35,6 +35,7 @@ mod frame;
 mod hash;
 mod normalise;
 mod prepare;
+mod raw;
 mod synthetic;
 
 #[cfg(feature = "decode")]
@@ -42,4 +43,5 @@ pub use decode::{DecodeError, MAX_PIXELS, MAX_SIDE, PictureFormat, decode};
 pub use frame::{Frame, FrameError, Picture};
 pub use hash::tensor_sha256;
 pub use prepare::Preparer;
+pub use raw::{PixelFormat, RawFrame, RawFrameError};
 pub use synthetic::synthetic;
