@@ -1,0 +1,3 @@
+//! graftd.
+
+fn main() {}
