@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use graft_tests::sandbox::{Sandbox, files};
+use graft_tests::sandbox::{Sandbox, files, fixture, run};
 
 #[test]
 fn threads_cache_and_place_leave_no_trace_in_a_bundle() {
@@ -34,6 +34,51 @@ fn threads_cache_and_place_leave_no_trace_in_a_bundle() {
 
     // The comparison can fail: another seed splits otherwise.
     assert!(bundle("photos", "--seed 1") != first);
+}
+
+/// Photos that share a run of the network do so with neighbours, so that other
+/// batches, threads and gaps in the cache make other company.
+#[test]
+fn company_leaves_no_trace_in_a_bundle() {
+    // So many photos that they share runs by themselves.
+    let sandbox = Sandbox::with_photos(40);
+    let bundle = |words: &str| {
+        let words = format!("--output task.graft --quiet {words}");
+        sandbox.train("photos", &words).done();
+        fs::read(sandbox.path("task.graft")).unwrap()
+    };
+    let alone = bundle("--batch 1 --no-cache");
+    assert!(bundle("--no-cache") == alone, "pairs give other bytes");
+    assert!(bundle("--no-cache --batch 7 --threads 3") == alone, "sevens give other bytes");
+
+    // Rows of others are found, so that photos are beside other photos.
+    let half = sandbox.path("half");
+    for (path, photo) in files(&sandbox.path("photos")) {
+        if path.to_str().unwrap().ends_with(['2', '3', '7', '8', '9']) {
+            let to = half.join(path.strip_prefix(sandbox.path("photos")).unwrap());
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::write(to, photo).unwrap();
+        }
+    }
+    sandbox.train("half", "--output half.graft").done();
+    assert!(bundle("") == alone, "gaps give other bytes");
+}
+
+/// Where company would show, there is none; and the one who waits is told why.
+#[test]
+fn a_network_that_mixes_its_batch_runs_one_photo_at_a_time() {
+    let sandbox = Sandbox::with_photos(40);
+    let train = |words: &str| {
+        let mut command = sandbox.graft("train photos --no-cache --size 32x32 --model".split(' '));
+        command.arg(fixture("company.onnx"));
+        command.args("--colour rgb --scale 255 --mean 0.5 --std 0.5 --output task.graft".split(' '));
+        let said = run(command.args(words.split_whitespace())).done();
+        (said.stderr.contains("each photo ran alone"), fs::read(sandbox.path("task.graft")).unwrap())
+    };
+    let (told, alone) = train("--batch 1");
+    assert!(!told);
+    let (told, paired) = train("");
+    assert!(told && paired == alone);
 }
 
 #[test]

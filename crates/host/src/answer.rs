@@ -74,7 +74,7 @@ pub fn answer(
         workers.push(Answerer::open(bundle, with)?);
     }
     let done =
-        for_each(paths, Stage::Predict, workers, on, |_, _| Ok(())).map_err(|s| match s {
+        for_each(paths, 1, Stage::Predict, workers, on, |_, _| Ok(())).map_err(|s| match s {
             Stopped::Cancelled => AnswerError::Cancelled,
             Stopped::Failed(error) => error,
         })?;
@@ -180,16 +180,18 @@ impl Worker for Answerer {
 
     fn take(
         &mut self,
-        index: usize,
-        path: &Path,
+        first: usize,
+        paths: &[&Path],
         hand_out: HandOut<'_, Self::Result>,
     ) -> Result<(), AnswerError> {
-        let start = Instant::now();
-        match self.prepare(path).map(drop) {
-            Err(reason) => hand_out(index, Err(reason)),
-            Ok(()) => {
-                let row = logits(&mut self.network, self.preparer.spec(), &self.tensor)?.to_vec();
-                hand_out(index, Ok((row, start.elapsed())));
+        for (index, path) in (first..).zip(paths) {
+            let start = Instant::now();
+            match self.prepare(path).map(drop) {
+                Err(reason) => hand_out(index, Err(reason)),
+                Ok(()) => {
+                    let row = logits(&mut self.network, self.preparer.spec(), &self.tensor)?;
+                    hand_out(index, Ok((row.to_vec(), start.elapsed())));
+                }
             }
         }
         Ok(())

@@ -1,22 +1,24 @@
 //! Photos to features: read, look up, decode, prepare, run, keep.
-//!
-//! On a processor each thread has a session of its own; on a GPU there is one,
-//! and threads that have a full batch take turns.
+
+mod batching;
+mod extractor;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use graft_input::{Preparer, synthetic, tensor_sha256};
-use graft_onnx::{Batch, FEATURES};
 use graft_spec::{ImageSpec, MAX_SIDE};
 use ndarray::Array2;
+
+pub(crate) use self::batching::Batching;
+use self::extractor::{Extractor, Row, Shared, Source};
 
 use crate::backbone::Backbone;
 use crate::cache::{CacheConfig, CacheError, FeatureCache};
 use crate::digest::Digest;
-use crate::engine::{Engine, Network, NetworkError, cpu_features};
-use crate::photos::{HandOut, Skipped, Stopped, Worker, decode, for_each, lock, read};
+use crate::engine::{Engine, NetworkError, cpu_features};
+use crate::photos::{Skipped, Stopped, for_each, lock};
 use crate::progress::{Event, OnEvent, Stage};
 use crate::provider::Provider;
 
@@ -31,6 +33,9 @@ pub struct Features {
     pub photos: Vec<Digest>,
     /// The paths that could not be used.
     pub skipped: Vec<Skipped>,
+    /// The batch on which the bits of a row may depend; 1 if a row is its
+    /// photo's alone.
+    pub batch: usize,
     /// What it took.
     pub cost: FeatureCost,
 }
@@ -57,7 +62,8 @@ pub struct FeatureOptions {
     pub provider: Provider,
     /// Threads that read, decode and, on a processor, run the network.
     pub threads: usize,
-    /// Photos a run; the provider's default if `None`.
+    /// Photos a run; what suits the provider if `None`. On a processor it
+    /// changes no feature.
     pub batch: Option<usize>,
     /// Where rows are kept.
     pub cache: Option<CacheConfig>,
@@ -92,31 +98,26 @@ pub fn features(
     on: OnEvent<'_>,
 ) -> Result<Features, FeaturesError> {
     let start = Instant::now();
-    let batch = batch_of(backbone, options)?;
-    let cache = open_cache(engine, backbone, options, batch, on)?.map(Mutex::new);
+    let batching = Batching::of(backbone.batch, options, paths.len())?;
+    let cache = open_cache(engine, backbone, options, batching, on)?.map(Mutex::new);
     let torn_at_first = cache.as_ref().map_or(0, |cache| lock(cache).torn().len());
     let threads = options.threads.max(1);
-    let shared = Shared {
-        engine,
-        backbone,
-        model: backbone.graph().to_bytes(),
-        provider: &options.provider,
-        batch,
-        networks: (0..options.provider.sessions(threads)).map(|_| Mutex::new(None)).collect(),
-        cache: cache.as_ref(),
-    };
+    let sessions = options.provider.sessions(threads);
+    let shared =
+        Shared::new(engine, backbone, &options.provider, batching, sessions, cache.as_ref());
     let workers = (0..threads).map(|number| Extractor::new(&shared, number)).collect();
-    let done = for_each(paths, Stage::Features, workers, on, |index, row: &Row| {
-        if !row.values.iter().all(|v| v.is_finite()) {
-            return Err(FeaturesError::NotFinite { path: paths[index].to_path_buf() });
-        }
-        if row.from == Source::Network
-            && let Some(cache) = &cache
-        {
-            lock(cache).put(row.photo, row.values.clone())?;
-        }
-        Ok(())
-    });
+    let done =
+        for_each(paths, batching.neighbours(), Stage::Features, workers, on, |index, row: &Row| {
+            if !row.values.iter().all(|v| v.is_finite()) {
+                return Err(FeaturesError::NotFinite { path: paths[index].to_path_buf() });
+            }
+            if row.from == Source::Network
+                && let Some(cache) = &cache
+            {
+                lock(cache).put(row.photo, row.values.clone())?;
+            }
+            Ok(())
+        });
     // Also after a failure: what was computed is not computed again.
     let flushed = cache.as_ref().map_or(Ok(()), |cache| lock(cache).flush());
     let done = done.map_err(|stopped| match stopped {
@@ -126,6 +127,12 @@ pub fn features(
     flushed?;
     if let Some(cache) = &cache {
         note_torn(&lock(cache).torn()[torn_at_first..], on)?;
+    }
+
+    if let Some(note) = shared.rows_differ_note()
+        && on(Event::Note(&note)).is_break()
+    {
+        return Err(FeaturesError::Cancelled);
     }
 
     let mut cost = FeatureCost { wall: start.elapsed(), ..FeatureCost::default() };
@@ -144,19 +151,7 @@ pub fn features(
             Source::Network => cost.computed += 1,
         }
     }
-    Ok(Features { rows, usable, photos, skipped: done.skipped, cost })
-}
-
-fn batch_of(backbone: &Backbone, options: &FeatureOptions) -> Result<usize, FeaturesError> {
-    match (backbone.batch, options.batch) {
-        (Batch::Dynamic, asked) => {
-            Ok(asked.unwrap_or_else(|| options.provider.default_batch()).max(1))
-        }
-        (Batch::Fixed(exported), Some(asked)) if exported != asked as u64 => {
-            Err(FeaturesError::Batch { exported, asked })
-        }
-        (Batch::Fixed(exported), _) => Ok(exported as usize),
-    }
+    Ok(Features { rows, usable, photos, skipped: done.skipped, batch: batching.of_a_row(), cost })
 }
 
 /// A space of the cache is everything that fixes the bits of a feature, apart
@@ -165,17 +160,18 @@ fn open_cache(
     engine: &Engine,
     backbone: &Backbone,
     options: &FeatureOptions,
-    batch: usize,
+    batching: Batching,
     on: OnEvent<'_>,
 ) -> Result<Option<FeatureCache>, FeaturesError> {
     let Some(config) = &options.cache else { return Ok(None) };
     let space = format!(
-        "backbone {}\ntensor {}\ninput {:?}\nprepared {}\nprovider {} batch {batch}\nonnxruntime {}\ncpu {}\ngraft {}\n",
+        "backbone {}\ntensor {}\ninput {:?}\nprepared {}\nprovider {} batch {}\nonnxruntime {}\ncpu {}\ngraft {}\n",
         backbone.digest(),
         backbone.at,
         backbone.input,
         prepared_digest(&backbone.input),
         options.provider.name(),
+        batching.of_a_row(),
         engine.version(),
         cpu_features(),
         env!("CARGO_PKG_VERSION"),
@@ -205,139 +201,4 @@ fn note_torn(segments: &[PathBuf], on: OnEvent<'_>) -> Result<(), FeaturesError>
         }
     }
     Ok(())
-}
-
-struct Row {
-    photo: Digest,
-    values: Vec<f32>,
-    from: Source,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Source {
-    Cache,
-    Network,
-}
-
-struct Shared<'a> {
-    engine: &'a Engine,
-    backbone: &'a Backbone,
-    model: Vec<u8>,
-    provider: &'a Provider,
-    batch: usize,
-    /// Opened by whoever first needs one: a run that finds all rows opens none.
-    networks: Vec<Mutex<Option<Network>>>,
-    cache: Option<&'a Mutex<FeatureCache>>,
-}
-
-struct Extractor<'a> {
-    shared: &'a Shared<'a>,
-    number: usize,
-    preparer: Preparer,
-    tensor: Vec<f32>,
-    waiting: Vec<(usize, Digest)>,
-    preparation: Duration,
-    inference: Duration,
-}
-
-impl<'a> Extractor<'a> {
-    fn new(shared: &'a Shared<'a>, number: usize) -> Extractor<'a> {
-        let spec = &shared.backbone.input;
-        Extractor {
-            shared,
-            number,
-            preparer: Preparer::new(spec).expect("a backbone's input was checked"),
-            tensor: vec![0.0; shared.batch * spec.tensor_len()],
-            waiting: Vec::with_capacity(shared.batch),
-            preparation: Duration::ZERO,
-            inference: Duration::ZERO,
-        }
-    }
-
-    /// The row of a photo that was seen before; else the photo is in the tensor,
-    /// and waits.
-    fn prepare(
-        &mut self,
-        index: usize,
-        path: &Path,
-    ) -> Result<Option<Result<Row, String>>, FeaturesError> {
-        let bytes = match read(path) {
-            Ok(bytes) => bytes,
-            Err(reason) => return Ok(Some(Err(reason))),
-        };
-        let photo = Digest::of(&bytes);
-        if let Some(cache) = self.shared.cache
-            && let Some(values) = lock(cache).get(&photo)?
-        {
-            let row = Row { photo, values: values.to_vec(), from: Source::Cache };
-            return Ok(Some(Ok(row)));
-        }
-        match decode(&bytes, self.shared.backbone.input.background) {
-            Err(reason) => Ok(Some(Err(reason))),
-            Ok(picture) => {
-                let length = self.preparer.spec().tensor_len();
-                let slot = self.waiting.len() * length;
-                self.preparer.fill(picture.frame(), &mut self.tensor[slot..slot + length]);
-                self.waiting.push((index, photo));
-                Ok(None)
-            }
-        }
-    }
-
-    /// Runs the waiting photos. The tensor is always full, with old photos in
-    /// the places that none took: one shape suits every provider.
-    fn run(&mut self, hand_out: HandOut<'_, Row>) -> Result<(), FeaturesError> {
-        let Shared { engine, backbone, model, provider, batch, networks, .. } = self.shared;
-        let mut network = lock(&networks[self.number % networks.len()]);
-        let network = match &mut *network {
-            Some(network) => network,
-            empty => empty.insert(Network::open(engine, model, provider, 1)?),
-        };
-        let start = Instant::now();
-        let dimension = backbone.feature_length;
-        let expected = batch * dimension;
-        let mut rows: Vec<Vec<f32>> = Vec::with_capacity(self.waiting.len());
-        let mut found = 0;
-        network.run(backbone.input.shape(*batch), &self.tensor, FEATURES, |values| {
-            found = values.len();
-            let wanted = values.chunks_exact(dimension).take(self.waiting.len());
-            rows.extend(wanted.map(<[f32]>::to_vec));
-        })?;
-        self.inference += start.elapsed();
-        if found != expected {
-            let name = backbone.at.clone();
-            return Err(NetworkError::Output { name, found, expected }.into());
-        }
-        for ((index, photo), values) in self.waiting.drain(..).zip(rows) {
-            hand_out(index, Ok(Row { photo, values, from: Source::Network }));
-        }
-        Ok(())
-    }
-}
-
-impl Worker for Extractor<'_> {
-    type Result = Row;
-    type Error = FeaturesError;
-
-    fn take(
-        &mut self,
-        index: usize,
-        path: &Path,
-        hand_out: HandOut<'_, Row>,
-    ) -> Result<(), FeaturesError> {
-        let start = Instant::now();
-        let finished = self.prepare(index, path)?;
-        self.preparation += start.elapsed();
-        if let Some(result) = finished {
-            hand_out(index, result);
-        }
-        if self.waiting.len() == self.shared.batch {
-            self.run(hand_out)?;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self, hand_out: HandOut<'_, Row>) -> Result<(), FeaturesError> {
-        if self.waiting.is_empty() { Ok(()) } else { self.run(hand_out) }
-    }
 }

@@ -1,6 +1,6 @@
 //! Many photos on many threads, results in order, stoppable.
 //!
-//! Each thread takes the next photo and carries it all the way, so that reading
+//! Each thread takes the next photos and carries them all the way, so that reading
 //! and decoding of one photo run beside the network on another, and on a
 //! processor no core ever waits for another: the whole costs what its parts cost.
 
@@ -37,12 +37,13 @@ pub(crate) trait Worker: Send {
     type Result: Send;
     type Error: Send;
 
-    /// Takes a photo on, and hands out whatever is finished: this one, or
-    /// earlier ones that waited for a batch to fill.
+    /// Takes neighbouring photos on, the first of which has the index `first`,
+    /// and hands out whatever is finished: these, or earlier ones that waited
+    /// for a batch to fill.
     fn take(
         &mut self,
-        index: usize,
-        path: &Path,
+        first: usize,
+        paths: &[&Path],
         hand_out: HandOut<'_, Self::Result>,
     ) -> Result<(), Self::Error>;
 
@@ -61,10 +62,12 @@ pub(crate) enum Stopped<E> {
     Failed(E),
 }
 
-/// Runs all photos through the workers, one a thread. `keep` sees each result
-/// as it comes, in no particular order.
+/// Runs all photos through the workers, one a thread; each takes `neighbours` of
+/// the list at a time. `keep` sees each result as it comes, in no particular
+/// order.
 pub(crate) fn for_each<W: Worker>(
     paths: &[&Path],
+    neighbours: usize,
     stage: Stage,
     workers: Vec<W>,
     on: OnEvent<'_>,
@@ -86,7 +89,7 @@ pub(crate) fn for_each<W: Worker>(
             .map(|mut worker| {
                 let (sender, next, stop) = (sender.clone(), &next, &stop);
                 scope.spawn(move || {
-                    let result = work(&mut worker, paths, next, stop, &sender);
+                    let result = work(&mut worker, paths, neighbours, next, stop, &sender);
                     if result.is_err() {
                         stop.store(true, Ordering::Relaxed);
                     }
@@ -140,6 +143,7 @@ pub(crate) fn for_each<W: Worker>(
 fn work<W: Worker>(
     worker: &mut W,
     paths: &[&Path],
+    neighbours: usize,
     next: &AtomicUsize,
     stop: &AtomicBool,
     sender: &mpsc::SyncSender<(usize, Result<W::Result, String>)>,
@@ -147,12 +151,12 @@ fn work<W: Worker>(
     // The receiver lives until all senders are gone, so sending can't fail.
     let mut hand_out = |index, result| drop(sender.send((index, result)));
     loop {
-        let index = next.fetch_add(1, Ordering::Relaxed);
+        let first = next.fetch_add(neighbours, Ordering::Relaxed);
         if stop.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let Some(path) = paths.get(index) else { break };
-        worker.take(index, path, &mut hand_out)?;
+        let Some(rest) = paths.get(first..).filter(|rest| !rest.is_empty()) else { break };
+        worker.take(first, &rest[..neighbours.min(rest.len())], &mut hand_out)?;
     }
     worker.finish(&mut hand_out)
 }

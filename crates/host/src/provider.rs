@@ -26,16 +26,6 @@ impl Provider {
         }
     }
 
-    /// Photos in one run of a network that suit the provider. One is fastest a
-    /// photo on a processor with one session a core, and makes a photo's
-    /// features independent of the photos beside it.
-    pub fn default_batch(&self) -> usize {
-        match self {
-            Provider::Cpu => 1,
-            Provider::Cuda { .. } | Provider::TensorRt { .. } => 32,
-        }
-    }
-
     /// Sessions that work at the same time with `threads` threads: one a core on
     /// the processor; a GPU is one machine.
     pub(crate) fn sessions(&self, threads: usize) -> usize {

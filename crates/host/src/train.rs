@@ -365,11 +365,7 @@ fn provenance(
             sha256: data_digest(features, usable, sides).to_string(),
             licence: recipe.data_licence.clone(),
         },
-        recipe: recipe_words(
-            recipe,
-            trained,
-            options.batch.unwrap_or(options.provider.default_batch()),
-        ),
+        recipe: recipe_words(recipe, trained, features.batch),
         engine: EngineOrigin {
             provider: options.provider.name().to_owned(),
             onnx_runtime: engine.version().to_owned(),

@@ -107,7 +107,8 @@ pub struct Cmd {
     #[arg(long)]
     no_cache: bool,
 
-    /// Photos in one run of the network [default: 1 on a processor, 32 on a GPU]
+    /// Photos in one run of the network [default: 2 on a processor, 32 on a GPU].
+    /// On a processor it changes the speed and no feature
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: Option<u16>,
 
