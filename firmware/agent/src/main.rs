@@ -1,3 +1,46 @@
-//! graftd.
+//! The program: arguments in, exit status out.
 
-fn main() {}
+use std::io::Write;
+use std::process::ExitCode;
+
+use graft_agent::{Command, Failure, HELP};
+
+/// Wrong flags or configuration: starting again does not help.
+const WRONG: u8 = 2;
+
+fn main() -> ExitCode {
+    let command = match graft_agent::parse(std::env::args_os().skip(1)) {
+        Ok(command) => command,
+        Err(error) => return failed(WRONG, &error),
+    };
+    match command {
+        Command::Help => say(HELP),
+        Command::Version => say(concat!("graftd ", env!("CARGO_PKG_VERSION"), "\n")),
+        Command::Check(config) => match graft_agent::check(*config) {
+            Ok(()) => say("graftd: flags and configuration are right\n"),
+            Err(error) => return failed(WRONG, &error),
+        },
+        Command::Run(config) => {
+            graft_agent::start_journal(config.log);
+            match graft_agent::run(*config) {
+                Ok(()) => {}
+                Err(Failure::Job(error)) => return failed(WRONG, &error),
+                Err(error) => {
+                    log::error!("{error}");
+                    return ExitCode::FAILURE;
+                }
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Whoever does not listen is not told.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn failed(status: u8, error: &dyn std::error::Error) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "graftd: error: {error}");
+    ExitCode::from(status)
+}

@@ -1,0 +1,92 @@
+//! A bundle from its file to a model that answers as it did on the host.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use graft_bundle::{Bundle, BundleError, SignatureError, verify_signature};
+use graft_runtime::{Model, OpenError, VerifyError};
+use graft_spec::{Answer, Input, Labels};
+
+/// A model whose references hold on this machine.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub model: Model,
+    pub name: String,
+    pub labels: Labels,
+    /// What transparent pixels of a picture lie on.
+    pub background: [u8; 3],
+    pub unknown_below: Option<f32>,
+}
+
+/// Why a bundle is not run.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", path.display())]
+pub struct LoadError {
+    /// The bundle.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: LoadProblem,
+}
+
+/// What is wrong with a bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadProblem {
+    /// It cannot be read.
+    #[error("cannot read the bundle: {0}")]
+    Read(#[from] std::io::Error),
+    /// It is not from whom it should be.
+    #[error("{0}; require_signature demands one")]
+    Signature(#[from] SignatureError),
+    /// It is damaged, or no bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// Its model cannot run here.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It answers differently here.
+    #[error("it does not answer here as it did on the host: {0}")]
+    Verify(#[from] VerifyError),
+    /// A sink waits for a label that it does not have.
+    #[error("it has no label {label:?}, for which a GPIO line waits")]
+    NoLabel {
+        /// Of the sink.
+        label: String,
+    },
+}
+
+/// Reads, opens and verifies a bundle.
+///
+/// # Errors
+///
+/// What does not hold; the signature is looked at before anything else.
+pub(crate) fn load(path: &Path, public_key: Option<&str>) -> Result<Loaded, LoadError> {
+    let fail = |problem| LoadError { path: path.to_owned(), problem };
+    let started = Instant::now();
+    // Read, not mapped: a file that is being replaced would change under the
+    // signature.
+    let bytes = std::fs::read(path).map_err(|error| fail(error.into()))?;
+    if let Some(public_key) = public_key {
+        verify_signature(&bytes, public_key).map_err(|error| fail(error.into()))?;
+    }
+    let bundle = Bundle::parse(&bytes).map_err(|error| fail(error.into()))?;
+    let mut model = Model::open(&bundle).map_err(|error| fail(error.into()))?;
+    let verified = model.verify().map_err(|error| fail(error.into()))?;
+    let manifest = bundle.manifest();
+    let (Input::Image(image), Answer::Class(calibration)) = (&manifest.input, &manifest.answer);
+    log::info!(
+        "{}: {} with {} labels, {} references hold (largest difference {:.1e}), open in {} ms",
+        path.display(),
+        manifest.name,
+        bundle.labels().names().len(),
+        verified.references,
+        verified.max_abs_diff,
+        started.elapsed().as_millis()
+    );
+    Ok(Loaded {
+        name: manifest.name.as_str().to_owned(),
+        labels: bundle.labels().clone(),
+        background: image.background,
+        unknown_below: calibration.unknown_below,
+        model,
+    })
+}

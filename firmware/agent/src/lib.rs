@@ -1,0 +1,50 @@
+//! `graftd`, the agent on a board: it looks at frames for months and says what
+//! is in them.
+//!
+//! The way of a frame:
+//!
+//! ```text
+//! source/     a camera, a folder, a stream or a file; on a thread of its own
+//! mailbox.rs  one slot between that thread and the loop: the newest frame wins
+//! picture.rs  bytes → RGB
+//! serve.rs    the loop: RGB → model → steady answer → line
+//! smooth/     many quick answers → one steady one
+//! answer.rs   an answer as a line of JSON
+//! sink/       standard output, a socket, MQTT, a program, a GPIO line
+//! health/     systemd, the watchdog, metrics
+//! keep/       frames that were hard to tell
+//! ```
+//!
+//! It is a library so that its tests can count what the whole loop allocates;
+//! the program is what is meant to be used.
+
+mod answer;
+mod bundle;
+mod cli;
+mod config;
+mod counts;
+mod health;
+mod job;
+mod journal;
+mod keep;
+mod mailbox;
+mod picture;
+mod serve;
+mod signals;
+mod sink;
+mod smooth;
+mod source;
+mod stop;
+
+pub use bundle::{LoadError, LoadProblem};
+pub use cli::{CliError, Command, HELP, parse};
+pub use config::{
+    After, Camera, CameraFormat, Config, ConfigError, Exec, Folder, Frames, FramesFormat, Gpio,
+    Health, Keep, LogLevel, Mqtt, Publish, Seconds, Share, Sink, SinkSpec, Smooth, SmoothMethod,
+    Socket, SourceSpec, SpecError, ValueError,
+};
+pub use job::JobError;
+pub use journal::start as start_journal;
+pub use serve::{Failure, check, run};
+pub use sink::SinkError;
+pub use source::SourceError;

@@ -1,0 +1,51 @@
+//! From what a source gives to what a network is shown.
+
+use graft_input::{DecodeError, Frame, Picture, RawFrame, RawFrameError, decode};
+
+use crate::mailbox::{Captured, Encoding};
+
+/// Buffers that are used for one frame after another.
+#[derive(Debug, Default)]
+pub(crate) struct Darkroom {
+    rgb: Vec<u8>,
+    picture: Option<Picture>,
+}
+
+/// Why a frame cannot be shown.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error(transparent)]
+    Picture(#[from] DecodeError),
+    #[error(transparent)]
+    Raw(#[from] RawFrameError),
+}
+
+impl Darkroom {
+    /// Transparent pixels are laid on `background`.
+    pub fn develop<'a>(
+        &'a mut self,
+        captured: &'a Captured,
+        background: [u8; 3],
+    ) -> Result<Frame<'a>, Unreadable> {
+        match captured.encoding {
+            Encoding::Picture => {
+                // The last one goes first, so that there are never two.
+                self.picture = None;
+                let picture = self.picture.insert(decode(&captured.bytes, background)?);
+                Ok(picture.frame())
+            }
+            Encoding::Raw(layout) => {
+                let raw = RawFrame::new(
+                    layout.format,
+                    layout.width,
+                    layout.height,
+                    layout.stride,
+                    &captured.bytes,
+                )?;
+                raw.to_rgb(&mut self.rgb);
+                Ok(Frame::new(layout.width, layout.height, &self.rgb)
+                    .expect("invariant: three bytes were made for each pixel"))
+            }
+        }
+    }
+}
