@@ -1,0 +1,157 @@
+//! The handle: an opened model, guarded.
+
+use std::ffi::CString;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, TryLockError};
+
+use device::{Answer, Model};
+use graft_bundle::{Bundle, verify_signature};
+use graft_input::{RawFrame, decode};
+use graft_spec::{Answer as AnswerSpec, Calibration, ImageSpec, Input};
+
+use crate::failure::Failure;
+
+/// A model that was opened. One thread at a time may use it.
+// What never changes lies beside the lock, so that any thread may read it.
+pub struct graft_model {
+    pub(crate) name: CString,
+    pub(crate) labels: Vec<CString>,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) calibration: Calibration,
+    running: Mutex<Running>,
+}
+
+/// What one call at a time may use.
+pub(crate) struct Running {
+    model: Model,
+    state: State,
+    /// The frame in RGB, if it comes in another format.
+    rgb: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Unverified,
+    Verified,
+}
+
+impl graft_model {
+    /// Reads a file into memory rather than mapping it: a mapped one that is
+    /// replaced in place would be other bytes than those whose signature held,
+    /// and one that is cut short would kill the process.
+    pub(crate) fn open_file(path: &Path, key: Option<&str>) -> Result<graft_model, Failure> {
+        let unread = |source| Failure::File { path: path.to_owned(), source };
+        // A fifo or a device might never end.
+        if !std::fs::metadata(path).map_err(unread)?.is_file() {
+            return Err(Failure::NotAFile { path: path.to_owned() });
+        }
+        graft_model::open(&std::fs::read(path).map_err(unread)?, key)
+    }
+
+    pub(crate) fn open(bytes: &[u8], key: Option<&str>) -> Result<graft_model, Failure> {
+        if let Some(key) = key {
+            verify_signature(bytes, key)?;
+        }
+        let bundle = Bundle::parse(bytes)?;
+        let manifest = bundle.manifest();
+        let Input::Image(spec) = &manifest.input;
+        let AnswerSpec::Class(calibration) = manifest.answer;
+        let c_string = |text: &str| {
+            CString::new(text).expect("invariant: names and labels have no control characters")
+        };
+        Ok(graft_model {
+            name: c_string(manifest.name.as_str()),
+            labels: bundle.labels().names().iter().map(|label| c_string(label)).collect(),
+            width: spec.width,
+            height: spec.height,
+            calibration,
+            running: Mutex::new(Running {
+                model: Model::open(&bundle)?,
+                state: State::Unverified,
+                rgb: Vec::new(),
+            }),
+        })
+    }
+
+    /// For one call. It never waits: to wait would hide that two threads share
+    /// a model, until the day they meet.
+    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Running>, Failure> {
+        self.running.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => Failure::InUse,
+            TryLockError::Poisoned(_) => Failure::Broken,
+        })
+    }
+}
+
+impl Running {
+    pub(crate) fn verify(&mut self) -> Result<(), Failure> {
+        self.state = State::Unverified;
+        self.model.verify()?;
+        self.state = State::Verified;
+        Ok(())
+    }
+
+    pub(crate) fn predict(&mut self, frame: RawFrame<'_>) -> Result<Answer<'_>, Failure> {
+        self.check_verified()?;
+        Ok(self.model.predict(frame.frame(&mut self.rgb))?)
+    }
+
+    pub(crate) fn predict_picture(&mut self, file: &[u8]) -> Result<Answer<'_>, Failure> {
+        self.check_verified()?;
+        let background = self.spec().background;
+        let picture = decode(file, background)?;
+        Ok(self.model.predict(picture.frame())?)
+    }
+
+    fn check_verified(&self) -> Result<(), Failure> {
+        match self.state {
+            State::Verified => Ok(()),
+            State::Unverified => Err(Failure::Unverified),
+        }
+    }
+
+    fn spec(&self) -> &ImageSpec {
+        let Input::Image(spec) = &self.model.manifest().input;
+        spec
+    }
+}
+
+const _: () = {
+    const fn may_move_between_threads<T: Send + Sync>() {}
+    may_move_between_threads::<graft_model>();
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::graft_status;
+
+    const TINY: &[u8] = include_bytes!("../../../crates/runtime/tests/fixtures/tiny.graft");
+
+    fn open() -> graft_model {
+        graft_model::open(TINY, None).unwrap()
+    }
+
+    #[test]
+    fn a_second_call_at_once_is_misuse() {
+        let model = open();
+        let first = model.lock().unwrap();
+        assert_eq!(model.lock().err().map(|e| e.status()), Some(graft_status::GRAFT_MISUSE));
+        drop(first);
+        assert!(model.lock().is_ok());
+    }
+
+    #[test]
+    fn after_a_panic_a_model_is_broken() {
+        let model = open();
+        let status = crate::border::status(|| {
+            let _running = model.lock()?;
+            panic!("in the middle");
+        });
+        assert_eq!(status, graft_status::GRAFT_PANICKED);
+        let failure = model.lock().err();
+        assert!(matches!(failure, Some(Failure::Broken)), "{failure:?}");
+        assert_eq!(failure.map(|f| f.status()), Some(graft_status::GRAFT_PANICKED));
+    }
+}

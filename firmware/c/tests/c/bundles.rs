@@ -1,0 +1,102 @@
+//! Bundles to hand to C, right and wrong ones, and what the Rust library says to
+//! the right one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use device::Model;
+use graft_bundle::{Bundle, Contents, ModelPart, References};
+use graft_input::{PixelFormat, RawFrame};
+
+use crate::firmware;
+
+pub fn tiny() -> PathBuf {
+    firmware("../crates/runtime/tests/fixtures/tiny.graft")
+}
+
+/// The tiny bundle with another network, or with other references.
+fn rewritten(network: Option<&[u8]>, change: impl FnOnce(&mut References)) -> Vec<u8> {
+    let tiny = fs::read(tiny()).expect("the fixture is there");
+    let bundle = Bundle::parse(&tiny).expect("the fixture is a bundle");
+    let form = bundle.forms().next().expect("a bundle has a form");
+    let mut references = form.references.clone();
+    change(&mut references);
+    graft_bundle::write(&Contents {
+        manifest: bundle.manifest().clone(),
+        labels: bundle.labels().clone(),
+        models: vec![ModelPart { bytes: network.unwrap_or(form.model), references }],
+        provenance: None,
+    })
+    .expect("the change leaves a bundle")
+}
+
+/// The arguments of misuse.c; what has to be made is made in `folder`.
+pub fn for_misuse(folder: &Path) -> Vec<String> {
+    let runtime = firmware("../crates/runtime/tests/fixtures");
+    let signing = firmware("../crates/bundle/tests/fixtures");
+    let read = |path: PathBuf| fs::read(path).expect("the fixture is there");
+    let write = |name: &str, bytes: Vec<u8>| {
+        let path = folder.join(name);
+        fs::write(&path, bytes).expect("there is room for a tiny bundle");
+        path
+    };
+
+    let mut damaged = read(tiny());
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    let operator = read(runtime.join("operator.onnx"));
+    let panicking = panicking_network();
+    let files = [
+        tiny(),
+        write("damaged.graft", damaged),
+        folder.join("missing.graft"),
+        signing.join("signed.graft"),
+    ];
+    let keys = ["minisign.pub", "other.pub"]
+        .map(|name| fs::read_to_string(signing.join(name)).expect("the fixture is there"));
+    let networks = [
+        write("operator.graft", rewritten(Some(&operator), |_| {})),
+        write("panicking.graft", rewritten(Some(&panicking), |_| {})),
+        write("differing.graft", rewritten(None, |all| all.items[1].logits[2] += 0.1)),
+    ];
+    let text = |path: PathBuf| path.into_os_string().into_string().expect("paths are UTF-8");
+    files.map(text).into_iter().chain(keys).chain(networks.map(text)).collect()
+}
+
+/// The tiny network with an output that no node computes. The engine (tract
+/// 0.23.9) takes for granted that one does and panics, which the library must
+/// catch: one that was built with `panic = "abort"` dies here.
+fn panicking_network() -> Vec<u8> {
+    let tiny = fs::read(tiny()).expect("the fixture is there");
+    let bundle = Bundle::parse(&tiny).expect("the fixture is a bundle");
+    let mut network = bundle.forms().next().expect("a bundle has a form").model.to_owned();
+    // Field 2 of a node, its output: a name of six bytes.
+    let output = b"\x12\x06logits";
+    let at = network.windows(output.len()).position(|window| window == output);
+    network[at.expect("the classifier's output") + output.len() - 1] = b'z';
+    network
+}
+
+/// What the Rust library answers: a line for the decision, and probabilities.
+pub struct Expected {
+    pub decision: String,
+    pub probabilities: Vec<f32>,
+}
+
+pub fn expected(
+    format: PixelFormat,
+    (width, height): (u32, u32),
+    stride: usize,
+    bytes: &[u8],
+) -> Expected {
+    let raw = RawFrame::new(format, width, height, stride, bytes).expect("a right frame");
+    let tiny = fs::read(tiny()).expect("the fixture is there");
+    let bundle = Bundle::parse(&tiny).expect("the fixture is a bundle");
+    let mut model = Model::open(&bundle).expect("the engine runs the fixture");
+    let mut rgb = Vec::new();
+    let answer = model.predict(raw.frame(&mut rgb)).expect("the engine answers");
+    Expected {
+        decision: answer.label().unwrap_or("unknown").to_owned(),
+        probabilities: answer.probabilities.to_vec(),
+    }
+}
