@@ -20,10 +20,13 @@ pub fn host() -> &'static Path {
 /// The folder of this machine's libraries.
 ///
 /// A C library is nothing that a test can depend on, so `cargo test` alone does
-/// not make it. GRAFT_C_LIBRARIES names a folder where it is made already.
+/// not make it. GRAFT_C_LIBRARIES names a folder where it is made already: one
+/// build of the whole workspace shares the engine with its tests, and a build of
+/// this package alone compiles it again, with fewer features.
 fn built() -> PathBuf {
     if let Some(folder) = env::var_os("GRAFT_C_LIBRARIES") {
-        return folder.into();
+        // Tests run in their package's folder, and it may be named from the root.
+        return firmware("..").join(folder);
     }
     let test = env::current_exe().expect("a test knows its own path");
     // TARGET/PROFILE/deps/TEST

@@ -2,11 +2,12 @@
 //! by the system's compiler and by those for boards, against both libraries.
 
 mod bundles;
-mod cross;
 mod exports;
+mod guide;
 mod header;
 mod install;
 mod native;
+mod on_arm;
 mod programs;
 
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
-//! On boards: the example and the misuse program, compiled by the cross
-//! compilers against what `make device` built, run by qemu.
+//! Needs `make device`. The example and the misuse program, compiled by the cross
+//! compilers against what it built, run by qemu's user-mode emulation.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::bundles;
 use crate::native::{cases, check_answers, check_misuse};
@@ -12,7 +12,7 @@ use crate::programs::{Linking, Machine};
 const TOLERANCE: f32 = 1e-5;
 
 struct Board {
-    /// The folder below GRAFT_DEVICE_DIR.
+    /// The folder below target/device/.
     arch: &'static str,
     compiler: &'static str,
     emulator: &'static str,
@@ -44,11 +44,7 @@ fn armv7_answers_as_this_machine_does() {
 }
 
 fn check(board: &Board) {
-    let Some(prefix) = device_folder() else {
-        println!("not run: {} C programs: GRAFT_DEVICE_DIR names no `make device`", board.arch);
-        return;
-    };
-    let prefix = prefix.join(board.arch);
+    let prefix = built(board.arch);
     let machine = Machine {
         compiler: board.compiler,
         emulator: [board.emulator, "-cpu", board.cpu, "-L", board.sysroot]
@@ -58,7 +54,7 @@ fn check(board: &Board) {
     let folder = tempfile::tempdir().unwrap();
     let (cases, arguments) = (cases(folder.path()), bundles::for_misuse(folder.path()));
     for linking in [Linking::Static, Linking::Shared] {
-        let package: (&Path, _) = (&prefix, linking);
+        let package = (prefix.as_path(), linking);
         let classify = machine.compile("example/classify.c", package, &[], folder.path());
         check_answers(&machine, &classify, &cases, TOLERANCE);
         let misuse = machine.compile("tests/c/misuse.c", package, &[], folder.path());
@@ -66,10 +62,11 @@ fn check(board: &Board) {
     }
 }
 
-/// What `tests/run.sh` names after `make device`: with <arch>/ below it.
-fn device_folder() -> Option<PathBuf> {
-    let folder = PathBuf::from(env::var_os("GRAFT_DEVICE_DIR")?);
-    // Tests run in their package's folder, and it may have been named from the
-    // root.
-    Some(crate::firmware("..").join(folder))
+/// What `make device` left for one architecture: include/, lib/, lib/pkgconfig/.
+fn built(arch: &str) -> PathBuf {
+    let folder = env::var_os("GRAFT_DEVICE_DIR").unwrap_or_else(|| "target/device".into());
+    let prefix = crate::firmware("..").join(folder).join(arch);
+    let package = prefix.join("lib/pkgconfig/graft.pc");
+    assert!(package.is_file(), "there is no {}: run `make device`", package.display());
+    prefix
 }

@@ -1,0 +1,36 @@
+//! The program of docs/c.md, as it stands there.
+
+use std::fs::{self, File};
+use std::process::Command;
+
+use graft_input::{PixelFormat, synthetic};
+
+use crate::programs::{Linking, Machine, run};
+use crate::{bundles, firmware, install};
+
+#[test]
+fn the_guides_program_answers() {
+    let guide = fs::read_to_string(firmware("../docs/c.md")).unwrap();
+    let (_, program) = guide.split_once("\n```c\n").expect("the guide has a program");
+    let (program, _) = program.split_once("\n```\n").expect("the program ends");
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("firmware.c");
+    fs::write(&source, program).unwrap();
+    let package = (install::host(), Linking::Shared);
+    let program = Machine::host().compile(source.to_str().unwrap(), package, &[], folder.path());
+
+    // Two frames and a part of a third.
+    let nv12 = &synthetic(5, 640, 480).rgb().to_vec()[..640 * 720];
+    let frames = folder.path().join("frames");
+    fs::write(&frames, [nv12, nv12, &nv12[1..]].concat()).unwrap();
+    let said = run(Command::new(program).arg(bundles::tiny()).stdin(File::open(&frames).unwrap()));
+    let expected = bundles::expected(PixelFormat::Nv12, (640, 480), 640, nv12);
+    let line = match expected.decision.as_str() {
+        "unknown" => "unknown\n".to_owned(),
+        label => {
+            let largest = expected.probabilities.iter().copied().fold(0.0, f32::max);
+            format!("{label} {largest:.3}\n")
+        }
+    };
+    assert_eq!(said, line.repeat(2));
+}
