@@ -6,7 +6,7 @@
 //! for x86-64 after `tests/pillow.rs` had passed; they stand for "the same
 //! everywhere", and that test for "right".
 
-use graft_input::{Preparer, synthetic, tensor_sha256};
+use graft_input::{PixelFormat, Preparer, RawFrame, synthetic, tensor_sha256};
 use graft_spec::{Colour, Fit, ImageSpec, Layout};
 
 struct Case {
@@ -141,4 +141,24 @@ fn prepared_tensors_are_the_same_in_every_build() {
         .filter(|(_, got, stored)| got != stored)
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Integers by formula: `tests/raw.rs` holds them to OpenCV.
+#[test]
+fn raw_frames_are_the_same_in_every_build() {
+    let check = |format: PixelFormat, sha256: &str| {
+        // Odd sides, padded rows, and more than one block of a row.
+        let (width, height) = (323, 77);
+        let stride = usize::try_from(format.row_bytes(width)).unwrap() + 5;
+        let length = usize::try_from(format.rows(height)).unwrap() * stride;
+        let picture = synthetic(10, 400, 300);
+        let mut rgb = Vec::new();
+        let bytes = &picture.rgb()[..length];
+        RawFrame::new(format, width, height, stride, bytes).unwrap().to_rgb(&mut rgb);
+        let tensor: Vec<f32> = rgb.iter().copied().map(f32::from).collect();
+        let found: String = tensor_sha256(&tensor).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(found, sha256, "{format}");
+    };
+    check(PixelFormat::Yuyv, "762e07c40b2f93aa655df7a7e9ac8cd5226e9530e28f2004cfe599e4fdb94dc8");
+    check(PixelFormat::Nv12, "63a2186dada3f7ac182b9647adefd4531cdbb1d011efb70509064da2e75f72e1");
 }
