@@ -13,6 +13,8 @@
 // What callers must hold to stands in words for them in each comment.
 #![allow(clippy::missing_safety_doc)]
 
+#[cfg(test)]
+mod allocations;
 pub mod answer;
 mod border;
 mod failure;
