@@ -43,8 +43,10 @@ pub use config::{
     Health, Keep, LogLevel, Mqtt, Publish, Seconds, Share, Sink, SinkSpec, Smooth, SmoothMethod,
     Socket, SourceSpec, SpecError, ValueError,
 };
+pub use health::WatchdogError;
 pub use job::JobError;
 pub use journal::start as start_journal;
+pub use keep::KeepError;
 pub use serve::{Failure, check, run};
 pub use sink::SinkError;
-pub use source::SourceError;
+pub use source::{CameraFault, SourceError};

@@ -1,5 +1,6 @@
 //! The loop: frame in, answer out, until the source ends or somebody stops it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -8,7 +9,7 @@ use graft_spec::Decision;
 
 use crate::answer::{self, Line, Top};
 use crate::bundle::{self, LoadError, LoadProblem, Loaded};
-use crate::config::Config;
+use crate::config::{Config, SinkSpec, Smooth};
 use crate::counts::{Counts, is_said};
 use crate::health::{self, Manager, Metrics, Pulse, Seen, Sign, State, Watchdog, WatchdogError};
 use crate::job::{Job, JobError};
@@ -16,7 +17,7 @@ use crate::keep::{KeepError, Keeper};
 use crate::mailbox::{Arrival, Captured, Mailbox};
 use crate::picture::Darkroom;
 use crate::signals;
-use crate::sink::{Sink, SinkError, Told};
+use crate::sink::{self, Sink, SinkError, Told};
 use crate::smooth::Smoother;
 use crate::source::{self, SourceError, Station};
 use crate::stop::Stop;
@@ -77,13 +78,17 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let counts = Arc::new(Counts::default());
     let manager = Manager::find();
 
-    let loaded = bundle::load(&job.bundle, job.config.require_signature.as_deref())?;
+    let opening = Opening {
+        path: job.bundle.clone(),
+        public_key: job.config.require_signature.clone(),
+        sinks: job.sinks.clone(),
+    };
+    let loaded = opening.open()?;
     let mut sinks = job
         .sinks
         .iter()
         .map(|spec| Sink::open(spec, &job.config, &counts))
         .collect::<Result<Vec<Sink>, SinkError>>()?;
-    check_labels(&job, &sinks, &loaded)?;
     let keeper = match &job.config.keep.folder {
         Some(folder) => Some(Keeper::start(folder, &job.config.keep, Arc::clone(&counts))?),
         None => None,
@@ -105,7 +110,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let mut pulse = Pulse::start(manager, watchdog, quiet_limit, Instant::now());
 
     let stop = Stop::new()?;
-    let Job { bundle: path, source, config, .. } = job;
+    let Job { source, config, .. } = job;
     let station = Station {
         mailbox: Arc::clone(&mailbox),
         counts: Arc::clone(&counts),
@@ -125,6 +130,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let mut answering = Answering {
         smoother: Smoother::new(&config.smooth, loaded.labels.names().len(), loaded.unknown_below),
         loaded,
+        smooth: config.smooth,
         darkroom: Darkroom::default(),
         keeper,
         metrics,
@@ -135,7 +141,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
         line: Vec::new(),
         steady: Steady::default(),
     };
-    let mut reload = Reload { path, config, running: None, again: false };
+    let mut reload = Reload { opening, running: None, again: false };
     let outcome = answer_all(&mut answering, &mut sinks, &mut reload, &mut pulse, &counts);
     pulse.manager().tell(State::Stopping);
     stop.order();
@@ -152,17 +158,6 @@ pub fn run(config: Config) -> Result<(), Failure> {
 /// Waits for a thread; its panic goes on here.
 fn joined<T>(thread: JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-fn check_labels(job: &Job, sinks: &[Sink], loaded: &Loaded) -> Result<(), LoadError> {
-    lacking(sinks, loaded).map_err(|problem| LoadError { path: job.bundle.clone(), problem })
-}
-
-fn lacking(sinks: &[Sink], loaded: &Loaded) -> Result<(), LoadProblem> {
-    match sinks.iter().find_map(|sink| sink.lacks(&loaded.labels)) {
-        Some(label) => Err(LoadProblem::NoLabel { label: label.to_owned() }),
-        None => Ok(()),
-    }
 }
 
 fn answer_all(
@@ -185,15 +180,15 @@ fn answer_all(
             },
             Arrival::Nothing => Sign::Idle,
             Arrival::Reload => {
-                reload.ask(pulse)?;
+                reload.ask(pulse);
                 Sign::Idle
             }
             // A bundle that is being opened is not waited for.
             Arrival::End | Arrival::Stop => return Ok(()),
         };
         if let Some(opened) = reload.finished() {
-            match opened.and_then(|loaded| reload.check(sinks, loaded)) {
-                Ok(loaded) => answering.change_to(loaded, &reload.config),
+            match opened {
+                Ok(loaded) => answering.change_to(loaded),
                 Err(error) => {
                     answering.metrics.refused_reloads.one();
                     log::error!("the running bundle stays: {error}");
@@ -207,56 +202,73 @@ fn answer_all(
     }
 }
 
+/// How the bundle is opened, now and again.
+#[derive(Clone)]
+struct Opening {
+    path: PathBuf,
+    public_key: Option<String>,
+    sinks: Vec<SinkSpec>,
+}
+
+impl Opening {
+    fn open(&self) -> Result<Loaded, LoadError> {
+        let loaded = bundle::load(&self.path, self.public_key.as_deref())?;
+        match sink::missing_label(&self.sinks, &loaded.labels) {
+            None => Ok(loaded),
+            Some(label) => Err(LoadError {
+                path: self.path.clone(),
+                problem: LoadProblem::NoLabel { label: label.to_owned() },
+            }),
+        }
+    }
+}
+
 /// A bundle that is opened beside the running one.
 struct Reload {
-    path: std::path::PathBuf,
-    config: Config,
+    opening: Opening,
     running: Option<JoinHandle<Result<Loaded, LoadError>>>,
     /// Asked for while one was being opened: the file may be yet another.
     again: bool,
 }
 
 impl Reload {
-    fn ask(&mut self, pulse: &Pulse) -> Result<(), Failure> {
+    fn ask(&mut self, pulse: &Pulse) {
         if self.running.is_some() {
             self.again = true;
-            return Ok(());
+            return;
         }
-        log::info!("{}: opening it anew", self.path.display());
         pulse.manager().tell(State::Reloading);
-        self.start()
+        self.start();
+        if self.running.is_none() {
+            pulse.manager().tell(State::Ready);
+        }
     }
 
-    fn start(&mut self) -> Result<(), Failure> {
-        let (path, key) = (self.path.clone(), self.config.require_signature.clone());
+    fn start(&mut self) {
+        let opening = self.opening.clone();
         let thread = std::thread::Builder::new().name("reload".to_owned());
-        self.running = Some(thread.spawn(move || bundle::load(&path, key.as_deref()))?);
-        Ok(())
+        log::info!("{}: opening it anew", opening.path.display());
+        match thread.spawn(move || opening.open()) {
+            Ok(running) => self.running = Some(running),
+            Err(error) => log::error!("the running bundle stays: {error}"),
+        }
     }
 
     /// What was opened, once it is.
     fn finished(&mut self) -> Option<Result<Loaded, LoadError>> {
         let running = self.running.take_if(|running| running.is_finished())?;
         let opened = joined(running);
-        if std::mem::take(&mut self.again)
-            && let Err(error) = self.start()
-        {
-            log::error!("{}: not opened once more: {error}", self.path.display());
+        if std::mem::take(&mut self.again) {
+            self.start();
         }
         Some(opened)
-    }
-
-    fn check(&self, sinks: &[Sink], loaded: Loaded) -> Result<Loaded, LoadError> {
-        match lacking(sinks, &loaded) {
-            Ok(()) => Ok(loaded),
-            Err(problem) => Err(LoadError { path: self.path.clone(), problem }),
-        }
     }
 }
 
 /// All that one frame's answer needs.
 struct Answering {
     loaded: Loaded,
+    smooth: Smooth,
     smoother: Smoother,
     darkroom: Darkroom,
     keeper: Option<Keeper>,
@@ -363,10 +375,10 @@ impl Answering {
     }
 
     /// Goes on with another bundle; the steady answer stays if that has it too.
-    fn change_to(&mut self, loaded: Loaded, config: &Config) {
+    fn change_to(&mut self, loaded: Loaded) {
         let kept = self.steady.get().and_then(|label| loaded.labels.index_of(label));
         self.smoother =
-            Smoother::new(&config.smooth, loaded.labels.names().len(), loaded.unknown_below);
+            Smoother::new(&self.smooth, loaded.labels.names().len(), loaded.unknown_below);
         if let Some(label) = kept {
             self.smoother.resume(label);
         }

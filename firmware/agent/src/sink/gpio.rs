@@ -32,11 +32,6 @@ impl Gpio {
         Ok(Gpio { request, chip: chip.to_owned(), line, label: label.to_owned() })
     }
 
-    /// The label that the line is for.
-    pub fn label(&self) -> &str {
-        &self.label
-    }
-
     pub fn tell(&mut self, told: &Told<'_>) -> Result<(), SinkError> {
         if told.changed_from.is_none() {
             return Ok(());

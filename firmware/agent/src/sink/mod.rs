@@ -129,16 +129,12 @@ impl Sink {
         }
         Ok(())
     }
+}
 
-    /// The label that it waits for and that these labels lack.
-    pub fn lacks<'a>(&'a self, labels: &Labels) -> Option<&'a str> {
-        match self {
-            #[cfg(feature = "gpio")]
-            Sink::Gpio(gpio) => Some(gpio.label()).filter(|label| labels.index_of(label).is_none()),
-            _ => {
-                let _ = labels;
-                None
-            }
-        }
-    }
+/// A label that a sink waits for and that a bundle does not have.
+pub(crate) fn missing_label<'a>(sinks: &'a [SinkSpec], labels: &Labels) -> Option<&'a str> {
+    sinks.iter().find_map(|sink| match sink {
+        SinkSpec::Gpio { label, .. } if labels.index_of(label).is_none() => Some(label.as_str()),
+        _ => None,
+    })
 }

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+pub use camera::CameraFault;
+
 use crate::counts::Counts;
 use crate::job::Source;
 use crate::mailbox::Mailbox;
@@ -57,6 +59,14 @@ pub enum SourceError {
     Gone {
         /// The folder.
         path: PathBuf,
+    },
+    /// The camera is not one that graftd can use.
+    #[error("{}: {fault}", path.display())]
+    Camera {
+        /// The device file.
+        path: PathBuf,
+        /// Why.
+        fault: CameraFault,
     },
     /// Something else than what the source reads.
     #[error("{}: it is no {expected}", path.display())]
