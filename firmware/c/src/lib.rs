@@ -13,6 +13,9 @@
 // What callers must hold to stands in words for them in each comment.
 #![allow(clippy::missing_safety_doc)]
 
+#[cfg(panic = "abort")]
+compile_error!("libgraft_runtime catches panics at its border: build it with panic = \"unwind\"");
+
 #[cfg(test)]
 mod allocations;
 pub mod answer;
