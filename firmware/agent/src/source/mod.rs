@@ -8,7 +8,7 @@ mod replay;
 mod stream;
 mod v4l2;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -79,12 +79,13 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    fn system(
-        path: &std::path::Path,
+    /// For `map_err`. The path is copied only when there is an error: this stands
+    /// in the way of every frame.
+    fn system<'a>(
+        path: &'a Path,
         act: &'static str,
-    ) -> impl FnOnce(std::io::Error) -> SourceError {
-        let path = path.to_owned();
-        move |source| SourceError::System { path, act, source }
+    ) -> impl FnOnce(std::io::Error) -> SourceError + use<'a> {
+        move |source| SourceError::System { path: path.to_owned(), act, source }
     }
 }
 
@@ -121,5 +122,5 @@ pub(crate) fn start(
         station.mailbox.end();
         result
     });
-    spawned.map_err(SourceError::system(std::path::Path::new("source"), "start a thread"))
+    spawned.map_err(SourceError::system(Path::new("source"), "start a thread"))
 }
