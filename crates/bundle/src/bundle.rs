@@ -1,8 +1,8 @@
-use graft_spec::{Form, Labels, Manifest, Provenance};
+use graft_spec::{Form, Labels, Manifest, ModelFormat, Provenance};
 
 use crate::error::BundleError;
 use crate::json;
-use crate::layout::Layout;
+use crate::layout::{Layout, MINOR};
 use crate::references::References;
 use crate::section::{Kind, Section, SectionId};
 use crate::signature::split_signature;
@@ -58,7 +58,7 @@ impl<'a> Bundle<'a> {
         let layout = Layout::read(body)?;
         let minor = layout.minor;
         Bundle::from_layout(body, layout, signature).map_err(|because| match minor {
-            0 => because,
+            ..=MINOR => because,
             // The digests hold, so what is wrong is new rather than broken.
             _ => BundleError::Minor { minor, because: Box::new(because) },
         })
@@ -129,6 +129,13 @@ impl<'a> Bundle<'a> {
             model: model.bytes,
             references: &model.references,
         })
+    }
+
+    /// The first of them that is ONNX, which every engine reads.
+    pub fn onnx(&self) -> FormView<'_> {
+        self.forms()
+            .find(|view| view.form.format == ModelFormat::Onnx)
+            .expect("invariant: a checked manifest has one")
     }
 
     /// Where the bundle came from, if it says.

@@ -1,5 +1,6 @@
 use graft_spec::SpecError;
 
+use crate::layout::MINOR;
 use crate::section::SectionId;
 
 /// Why bytes are not a bundle, or contents cannot become one.
@@ -19,7 +20,7 @@ pub enum BundleError {
         minor: u16,
     },
     /// A minor version above this reader's, which turned out to matter.
-    #[error("the bundle needs a reader of version 1.{minor}, this one reads 1.0: {because}")]
+    #[error("the bundle needs a reader of version 1.{minor}, this one reads 1.{MINOR}: {because}")]
     Minor {
         /// The bundle's minor version.
         minor: u16,

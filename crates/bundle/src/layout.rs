@@ -6,7 +6,8 @@ use crate::section::{Kind, MAX_BODY, Section, SectionId};
 
 const MAGIC: [u8; 8] = *b"\x89GRFT\r\n\x1a";
 const MAJOR: u16 = 1;
-const MINOR: u16 = 0;
+/// The newest that is read here.
+pub(crate) const MINOR: u16 = 1;
 const HEADER: usize = 64;
 const ENTRY: usize = 64;
 const ALIGN: u64 = 64;
@@ -103,8 +104,9 @@ impl Layout {
     }
 }
 
-/// Lays sections out in the given order and puts header and table before them.
-pub(crate) fn assemble(parts: &[(SectionId, &[u8])]) -> Result<Vec<u8>, BundleError> {
+/// Lays sections out in the given order and puts header and table before them;
+/// `minor` is the least version that has all that is in them.
+pub(crate) fn assemble(minor: u16, parts: &[(SectionId, &[u8])]) -> Result<Vec<u8>, BundleError> {
     check_range("sections", parts.len() as u64, 1, MAX_SECTIONS.into())?;
     let table_end = (HEADER + ENTRY * parts.len()) as u64;
     let mut end = table_end;
@@ -129,7 +131,7 @@ pub(crate) fn assemble(parts: &[(SectionId, &[u8])]) -> Result<Vec<u8>, BundleEr
     let mut body = Vec::with_capacity(capacity);
     body.extend(MAGIC);
     body.extend(MAJOR.to_le_bytes());
-    body.extend(MINOR.to_le_bytes());
+    body.extend(minor.to_le_bytes());
     body.extend((parts.len() as u32).to_le_bytes());
     body.extend(body_length.to_le_bytes());
     body.extend([0; HEADER - HEADER_DIGESTED + 8]);

@@ -1,4 +1,4 @@
-use graft_spec::{Labels, Manifest, Provenance};
+use graft_spec::{Labels, Manifest, ModelFormat, Provenance};
 use serde::Serialize;
 
 use crate::bundle::Bundle;
@@ -73,13 +73,22 @@ pub fn write(contents: &Contents<'_>) -> Result<Vec<u8>, BundleError> {
     if let Some(json) = &provenance_json {
         parts.push((id(Kind::Provenance, 0), json));
     }
-    let bytes = assemble(&parts)?;
+    let minor = manifest.forms.iter().map(|form| since(form.format)).max().unwrap_or(0);
+    let bytes = assemble(minor, &parts)?;
     let bundle = Bundle::parse(&bytes)?;
     if bundle.signature().is_some() {
         return Err(BundleError::LooksSigned);
     }
     bundle.provenance()?;
     Ok(bytes)
+}
+
+/// The minor version that brought a format.
+fn since(format: ModelFormat) -> u16 {
+    match format {
+        ModelFormat::Onnx => 0,
+        ModelFormat::Nnef => 1,
+    }
 }
 
 fn to_json(section: SectionId, value: &impl Serialize) -> Result<Vec<u8>, BundleError> {

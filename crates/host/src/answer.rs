@@ -106,7 +106,7 @@ impl Answerer {
         let Input::Image(spec) = &bundle.manifest().input;
         let network = match with {
             AnswerWith::OnnxRuntime { engine, provider } => {
-                let form = bundle.forms().next().expect("a bundle has a form");
+                let form = bundle.onnx();
                 AnyNetwork::OnnxRuntime {
                     network: Network::open(engine, form.model, provider, 1)?,
                     output: form.form.logits.clone(),

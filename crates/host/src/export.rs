@@ -9,7 +9,7 @@ use graft_spec::{Answer, Input};
 pub fn plain_onnx(bundle: &Bundle<'_>) -> Result<(Vec<u8>, Vec<String>), GraphError> {
     let Answer::Class(calibration) = &bundle.manifest().answer;
     let Input::Image(input) = &bundle.manifest().input;
-    let model = bundle.forms().next().expect("a bundle has a form").model;
+    let model = bundle.onnx().model;
     let mut graph = Graph::parse(model)?.with_probabilities(calibration.temperature)?;
     let json = |value: serde_json::Result<String>| value.expect("strings and finite numbers");
     graph.set_metadata("graft.name", bundle.manifest().name.as_str());

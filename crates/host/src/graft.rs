@@ -1,15 +1,17 @@
 //! Backbone and head become one network, and the network a bundle.
 
-use graft_bundle::{BundleError, Contents, ModelPart, Reference, References};
+use graft_bundle::{Bundle, BundleError, Contents, ModelPart, Reference, References};
 use graft_input::{Preparer, synthetic, tensor_sha256};
 use graft_learn::Head;
 use graft_onnx::{DenseLayer, FEATURES, Graph, GraphError, HeadWeights, LOGITS};
+use graft_runtime::{Model, OpenError};
 use graft_spec::{
-    Answer, Calibration, Form, Input, Labels, Manifest, ModelFormat, Name, Precision, Provenance,
-    Tolerance,
+    Answer, Calibration, Form, ImageSpec, Input, Labels, Manifest, ModelFormat, Name, Precision,
+    Provenance, Tolerance,
 };
 
 use crate::backbone::Backbone;
+use crate::causes::with_causes;
 use crate::engine::{Engine, Network, NetworkError};
 use crate::provider::Provider;
 
@@ -45,17 +47,21 @@ pub enum GraftError {
     Bundle(#[from] BundleError),
     /// The device engine can't open it.
     #[error("the device engine cannot open the bundle")]
-    Open(#[from] graft_runtime::OpenError),
+    Open(#[from] OpenError),
     /// The device engine answers something else.
     #[error("the device engine does not give what ONNX Runtime gave")]
     Verify(#[from] graft_runtime::VerifyError),
 }
 
-/// A bundle that opened and verified in the device engine of this machine.
+/// A bundle each of whose forms opened and verified in the device engine of
+/// this machine.
 #[derive(Clone, Debug)]
 pub struct Grafted {
     /// The file.
     pub bytes: Vec<u8>,
+    /// Why the model travels as ONNX alone and not as NNEF too, which opens
+    /// faster, if so.
+    pub without_nnef: Option<String>,
     /// Largest difference of a logit from the references.
     pub references_max_abs_diff: f32,
 }
@@ -90,7 +96,8 @@ pub fn join(backbone: &Backbone, head: &Head) -> Result<Graph, GraftError> {
 }
 
 /// Makes a bundle of a joined network: runs the references in ONNX Runtime,
-/// writes, and replays them in the device engine before anybody else does.
+/// writes, and replays them in the device engine before anybody else does. The
+/// model travels as NNEF, if the device engine can say it so, and as ONNX.
 pub fn bundle(
     engine: &Engine,
     provider: &Provider,
@@ -103,11 +110,8 @@ pub fn bundle(
     let references = references(engine, provider, backbone, &model, classes)?;
     let input =
         joined.inputs().into_iter().next().map(|i| i.name).expect("a backbone has an input");
-    let manifest = Manifest {
-        name: description.name,
-        input: Input::Image(backbone.input.clone()),
-        answer: Answer::Class(description.calibration),
-        forms: vec![Form {
+    let onnx = Part {
+        form: Form {
             format: ModelFormat::Onnx,
             precision: Precision::F32,
             input,
@@ -115,17 +119,77 @@ pub fn bundle(
             logits: LOGITS.to_owned(),
             feature_length: backbone.feature_length,
             tolerance: tolerance(&description.calibration),
-        }],
+        },
+        model,
     };
-    let bytes = graft_bundle::write(&Contents {
-        manifest,
-        labels: description.labels,
-        models: vec![ModelPart { bytes: &model, references }],
-        provenance: Some(description.provenance),
-    })?;
-    let parsed = graft_bundle::Bundle::parse(&bytes)?;
-    let verified = graft_runtime::Model::open(&parsed)?.verify()?;
-    Ok(Grafted { references_max_abs_diff: verified.max_abs_diff, bytes })
+    let write_and_verify = |parts: &[&Part]| -> Result<(Vec<u8>, f32), GraftError> {
+        let bytes = write(parts, &references, &backbone.input, &description)?;
+        let max_abs_diff = verify(&bytes)?;
+        Ok((bytes, max_abs_diff))
+    };
+    let both = as_nnef(&onnx, &backbone.input, classes)
+        .map_err(GraftError::from)
+        .and_then(|nnef| write_and_verify(&[&nnef, &onnx]));
+    let (made, without_nnef) = match both {
+        Ok(made) => (made, None),
+        // The ONNX form may hold where NNEF does not; if neither does, this is
+        // the error that counts.
+        Err(error) => (write_and_verify(&[&onnx])?, Some(with_causes(&error))),
+    };
+    let (bytes, references_max_abs_diff) = made;
+    Ok(Grafted { bytes, without_nnef, references_max_abs_diff })
+}
+
+/// One form of the model, to be written.
+struct Part {
+    form: Form,
+    model: Vec<u8>,
+}
+
+fn as_nnef(onnx: &Part, input: &ImageSpec, classes: usize) -> Result<Part, OpenError> {
+    let Part { form, model } = onnx;
+    let tensors = [(form.features.as_str(), form.feature_length), (form.logits.as_str(), classes)];
+    let model = graft_runtime::to_nnef(model, &form.input, input.shape(1), tensors)?;
+    let form = Form {
+        format: ModelFormat::Nnef,
+        input: graft_runtime::NNEF_INPUT.to_owned(),
+        ..form.clone()
+    };
+    Ok(Part { form, model })
+}
+
+fn write(
+    parts: &[&Part],
+    references: &References,
+    input: &ImageSpec,
+    description: &Description,
+) -> Result<Vec<u8>, BundleError> {
+    let Description { name, labels, calibration, provenance } = description;
+    graft_bundle::write(&Contents {
+        manifest: Manifest {
+            name: name.clone(),
+            input: Input::Image(input.clone()),
+            answer: Answer::Class(*calibration),
+            forms: parts.iter().map(|part| part.form.clone()).collect(),
+        },
+        labels: labels.clone(),
+        models: parts
+            .iter()
+            .map(|part| ModelPart { bytes: &part.model, references: references.clone() })
+            .collect(),
+        provenance: Some(provenance.clone()),
+    })
+}
+
+/// Replays the references of every form; the largest difference of a logit.
+fn verify(bytes: &[u8]) -> Result<f32, GraftError> {
+    let bundle = Bundle::parse(bytes)?;
+    let mut max_abs_diff = 0.0_f32;
+    for view in bundle.forms() {
+        let verified = Model::open_form(&bundle, &view)?.verify()?;
+        max_abs_diff = max_abs_diff.max(verified.max_abs_diff);
+    }
+    Ok(max_abs_diff)
 }
 
 fn references(

@@ -8,6 +8,7 @@ use graft_spec::{Answer, Form, ImageSpec, Input};
 use serde::Serialize;
 
 use crate::bundle_file::{BundleFile, BundleFileError};
+use crate::causes::with_causes;
 use crate::digest::Digest;
 
 /// What is in a file. Field names are those of docs/json.md.
@@ -172,7 +173,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
     let sha256 = Digest::of(file.bytes());
     if file.bytes().starts_with(b"\x89GRFT") {
         let bundle = file.parse()?;
-        let model = bundle.forms().next().expect("a bundle has a form").model;
+        let model = bundle.onnx().model;
         let mut inspection = inspect_graph(path, model)?;
         let Input::Image(spec) = &bundle.manifest().input;
         inspection.device = device(model, spec.shape(1));
@@ -258,16 +259,7 @@ fn device_of_graph(bytes: &[u8], inputs: &[TensorInfo]) -> Device {
 fn device(model: &[u8], shape: [usize; 4]) -> Device {
     match graft_runtime::check_onnx(model, shape) {
         Ok(()) => Device { runs: Some(true), problem: None },
-        Err(error) => {
-            use std::error::Error;
-            let mut problem = error.to_string();
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                problem = format!("{problem}: {error}");
-                cause = error.source();
-            }
-            Device { runs: Some(false), problem: Some(problem) }
-        }
+        Err(error) => Device { runs: Some(false), problem: Some(with_causes(&error)) },
     }
 }
 

@@ -36,6 +36,7 @@ pub mod backbone;
 pub mod bundle_file;
 pub mod cache;
 pub mod catalogue;
+mod causes;
 pub mod compare;
 pub mod digest;
 pub mod engine;

@@ -205,6 +205,13 @@ pub fn train(
     let description =
         Description { name: recipe.name.clone(), labels: labels.clone(), calibration, provenance };
     let grafted = bundle(engine, &options.provider, backbone, &joined, description)?;
+    if let Some(reason) = &grafted.without_nnef {
+        let note =
+            format!("the bundle holds the model as ONNX alone, which opens slower: {reason}");
+        if on(Event::Note(&note)).is_break() {
+            return Err(RunError::Cancelled);
+        }
+    }
     let facts = Facts {
         examples: usable.len(),
         trained: sides.train.len(),

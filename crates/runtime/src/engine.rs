@@ -1,11 +1,14 @@
+mod nnef;
+mod onnx;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use graft_spec::ModelFormat;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::internal::{Factoid, Framework, InferenceFact, InferenceModel};
 
+pub(crate) use self::nnef::INPUT as NNEF_INPUT;
 use crate::error::{EngineError, OpenError, Shape};
-use crate::operators;
 
 /// One model in the engine, ready to run one example at a time.
 pub(crate) struct Engine {
@@ -16,8 +19,10 @@ pub(crate) struct Engine {
     input: Arc<Tensor>,
 }
 
-/// What to open: an ONNX model and the tensors of it that matter.
+/// What to open: a model and the tensors of it that matter.
+#[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a> {
+    pub(crate) format: ModelFormat,
     pub(crate) model: &'a [u8],
     pub(crate) input: Option<&'a str>,
     pub(crate) input_shape: [usize; 4],
@@ -25,6 +30,7 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Which tensors to compute.
+#[derive(Clone, Copy)]
 pub(crate) enum Outputs<'a> {
     /// Those that the model itself calls outputs.
     Own,
@@ -71,32 +77,12 @@ impl Engine {
     }
 }
 
-/// Parses, checks and optimises a model for one example at a time.
+/// Reads, checks and optimises a model for one example at a time.
 fn plan(wanted: &Wanted<'_>) -> Result<Arc<TypedSimplePlan>, OpenError> {
-    let onnx = onnx()
-        // Sizes of the tensors in between may bear the batch's symbol, which
-        // is about to be 1; the engine finds them all by itself.
-        .with_ignore_value_info(true);
-    let proto = onnx.proto_model_for_read(&mut &*wanted.model).map_err(refused)?;
-    if let Some(graph) = &proto.graph {
-        operators::check(graph)?;
-    }
-    let mut model = onnx.model_for_proto_model(&proto).map_err(refused)?;
-    drop(proto);
-
-    check_input(&model, wanted)?;
-    // Before anything is optimised: with an open batch a depthwise convolution
-    // becomes a matrix product, five times as slow.
-    model.set_input_fact(0, f32::fact(wanted.input_shape).into()).map_err(refused)?;
-    if let Outputs::Named(tensors) = &wanted.outputs {
-        let find = |name: &str| {
-            model
-                .find_outlet_label(name)
-                .ok_or_else(|| OpenError::NoTensor { tensor: name.to_owned() })
-        };
-        let outlets = [find(tensors[0].0)?, find(tensors[1].0)?];
-        model.select_output_outlets(&outlets).map_err(refused)?;
-    }
+    let model = match wanted.format {
+        ModelFormat::Onnx => onnx::read(wanted)?,
+        ModelFormat::Nnef => nnef::read(wanted)?,
+    };
     let model = model.into_optimized().map_err(refused)?;
     if let Outputs::Named(tensors) = &wanted.outputs {
         for (index, &(name, length)) in tensors.iter().enumerate() {
@@ -106,38 +92,28 @@ fn plan(wanted: &Wanted<'_>) -> Result<Arc<TypedSimplePlan>, OpenError> {
     Ok(TypedSimplePlan::new(model).map_err(refused)?)
 }
 
-/// Checks that the model has the one input that is wanted, of that shape.
-fn check_input(model: &InferenceModel, wanted: &Wanted<'_>) -> Result<(), OpenError> {
-    let found: Vec<&str> =
-        model.inputs.iter().map(|outlet| model.node(outlet.node).name.as_str()).collect();
-    let right = match (found.as_slice(), wanted.input) {
-        ([found], Some(expected)) => *found == expected,
-        ([_], None) => true,
-        _ => false,
+/// The ONNX model as NNEF, for one example at a time; it has been opened.
+pub(crate) fn to_nnef(wanted: &Wanted<'_>) -> Result<Vec<u8>, OpenError> {
+    let opens = |nnef: &[u8]| {
+        let input = Some(NNEF_INPUT);
+        Engine::open(&Wanted { format: ModelFormat::Nnef, model: nnef, input, ..*wanted })
     };
-    if !right {
-        return Err(OpenError::Inputs {
-            expected: wanted.input.map_or("exactly one".to_owned(), |name| format!("[{name:?}]")),
-            found: found.into_iter().map(str::to_owned).collect(),
-        });
+    let make = |simplify: fn(TypedModel) -> TractResult<TypedModel>| {
+        let model = onnx::read(wanted)?;
+        nnef::write(wanted, simplify(model).map_err(refused)?)
+    };
+    // What is simple already takes less work to open. But the engine trips over
+    // some of its own simplifications (a strided 1×1 convolution is one) when it
+    // meets them again.
+    let simple = guarded(|| Ok(make(TypedModel::into_decluttered)))?;
+    if let Ok(nnef) = simple
+        && opens(&nnef).is_ok()
+    {
+        return Ok(nnef);
     }
-    let stated = stated_shape(model.input_fact(0).map_err(refused)?);
-    if let Some(Shape(sizes)) = &stated {
-        let agrees = sizes.len() == wanted.input_shape.len()
-            && sizes.iter().zip(wanted.input_shape).all(|(s, w)| s.is_none_or(|s| s == w));
-        if !agrees {
-            let found = Shape(sizes.clone());
-            return Err(OpenError::InputShape { expected: Shape::of(&wanted.input_shape), found });
-        }
-    }
-    Ok(())
-}
-
-/// The shape that a model states for its input, if it states any.
-fn stated_shape(fact: &InferenceFact) -> Option<Shape> {
-    let size = |size: i64| usize::try_from(size).ok();
-    let sizes = fact.shape.dims().map(|dim| dim.concretize()?.to_i64().ok().and_then(size));
-    (!fact.shape.is_open()).then(|| Shape(sizes.collect()))
+    let nnef = guarded(|| Ok(make(Ok)))??;
+    opens(&nnef)?;
+    Ok(nnef)
 }
 
 fn check_output(fact: &TypedFact, name: &str, length: usize) -> Result<(), OpenError> {

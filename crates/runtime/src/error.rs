@@ -1,5 +1,7 @@
 use std::fmt;
 
+use graft_spec::ModelFormat;
+
 /// Why a bundle's model cannot run here.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum OpenError {
@@ -43,12 +45,37 @@ pub enum OpenError {
         /// What the engine found, type and shape.
         found: String,
     },
+    /// A bundle has several forms of its model, and none opens.
+    #[error("no form of the model opens: {}", list(refusals))]
+    AllForms {
+        /// Each with its reason.
+        refusals: Vec<Refusal>,
+    },
     /// The engine gave up.
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The manifest's input cannot be prepared.
     #[error(transparent)]
     Spec(#[from] graft_spec::SpecError),
+}
+
+/// A form of a bundle's model that does not open here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Its format.
+    pub format: ModelFormat,
+    /// Why.
+    pub error: OpenError,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.format.name(), self.error)
+    }
+}
+
+fn list(refusals: &[Refusal]) -> String {
+    refusals.iter().map(Refusal::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Why there is no answer.

@@ -35,11 +35,13 @@
 
 mod engine;
 mod error;
+mod host;
 mod model;
 mod operators;
 
-pub use error::{EngineError, OpenError, RunError, Shape, VerifyError};
-pub use model::{Answer, Model, Verified, check_onnx};
+pub use error::{EngineError, OpenError, Refusal, RunError, Shape, VerifyError};
+pub use host::{NNEF_INPUT, check_onnx, to_nnef};
+pub use model::{Answer, Model, Verified};
 pub use operators::supports_operator;
 
 /// The engine that runs networks here, and its version.

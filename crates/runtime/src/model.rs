@@ -1,4 +1,4 @@
-use graft_bundle::{Bundle, Reference};
+use graft_bundle::{Bundle, FormView, Reference};
 use graft_input::{Frame, Preparer, synthetic, tensor_sha256};
 use graft_spec::{
     Answer as AnswerSpec, Calibration, Decision, ImageSpec, Input, Labels, Manifest, ModelFormat,
@@ -6,7 +6,7 @@ use graft_spec::{
 };
 
 use crate::engine::{Engine, Outputs, Wanted};
-use crate::error::{OpenError, RunError, VerifyError};
+use crate::error::{OpenError, Refusal, RunError, VerifyError};
 
 /// A bundle's model, opened and ready.
 ///
@@ -17,6 +17,8 @@ use crate::error::{OpenError, RunError, VerifyError};
 pub struct Model {
     manifest: Manifest,
     labels: Labels,
+    format: ModelFormat,
+    refusals: Vec<Refusal>,
     references: Vec<Reference>,
     tolerance: Tolerance,
     preparer: Preparer,
@@ -50,8 +52,8 @@ pub struct Verified {
 }
 
 impl Model {
-    /// Opens the first form of the bundle that this engine knows; that is the
-    /// first, as version 1.0 knows one format and one precision.
+    /// Opens the first form of the bundle that opens; [`Model::refusals`] has
+    /// those before it.
     ///
     /// Weights are copied and packed for this CPU, which takes about the time
     /// of four answers.
@@ -59,19 +61,37 @@ impl Model {
     /// # Errors
     ///
     /// Says which operator of which node the engine lacks, or which tensor is
-    /// not what manifest and labels say.
+    /// not what manifest and labels say; of each form, if there are several.
     pub fn open(bundle: &Bundle<'_>) -> Result<Model, OpenError> {
-        let view = bundle.forms().next().expect("invariant: a parsed bundle has a form");
-        let form = view.form;
-        // A second format or precision must not pass here unnoticed.
-        let (ModelFormat::Onnx, Precision::F32) = (form.format, form.precision);
+        let mut refusals = Vec::new();
+        for view in bundle.forms() {
+            match Model::open_form(bundle, &view) {
+                Ok(model) => return Ok(Model { refusals, ..model }),
+                Err(error) => refusals.push(Refusal { format: view.form.format, error }),
+            }
+        }
+        Err(match <[Refusal; 1]>::try_from(refusals) {
+            Ok([only]) => only.error,
+            Err(refusals) => OpenError::AllForms { refusals },
+        })
+    }
 
+    /// Opens this form of the bundle and no other: for comparing forms.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::open`] of a bundle with one form.
+    pub fn open_form(bundle: &Bundle<'_>, view: &FormView<'_>) -> Result<Model, OpenError> {
+        let form = view.form;
+        // A second precision must not pass here unnoticed.
+        let Precision::F32 = form.precision;
         let manifest = bundle.manifest().clone();
         let labels = bundle.labels().clone();
         let spec = image(&manifest);
         let preparer = Preparer::new(spec)?;
         let classes = labels.names().len();
         let engine = Engine::open(&Wanted {
+            format: form.format,
             model: view.model,
             input: Some(&form.input),
             input_shape: spec.shape(1),
@@ -81,6 +101,8 @@ impl Model {
             ]),
         })?;
         Ok(Model {
+            format: form.format,
+            refusals: Vec::new(),
             references: view.references.items.clone(),
             tolerance: form.tolerance,
             preparer,
@@ -194,6 +216,17 @@ impl Model {
         &self.labels
     }
 
+    /// The format of the form that was opened.
+    pub fn format(&self) -> ModelFormat {
+        self.format
+    }
+
+    /// The forms that stand before it in the bundle, and why they did not open.
+    /// It is worth a warning: the bundle was made for another engine.
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.refusals
+    }
+
     /// How frames are prepared and answers decided.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -219,18 +252,6 @@ impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model").field("manifest", &self.manifest).finish_non_exhaustive()
     }
-}
-
-/// Opens an ONNX model in the device engine and drops it again: what a host asks
-/// at train time, so that it is not the board that finds out.
-///
-/// `input_shape` is that of one example, batch 1 first.
-///
-/// # Errors
-///
-/// As [`Model::open`].
-pub fn check_onnx(model: &[u8], input_shape: [usize; 4]) -> Result<(), OpenError> {
-    Engine::open(&Wanted { model, input: None, input_shape, outputs: Outputs::Own }).map(drop)
 }
 
 fn image(manifest: &Manifest) -> &ImageSpec {

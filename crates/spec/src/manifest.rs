@@ -63,6 +63,9 @@ pub struct Form {
 pub enum ModelFormat {
     /// An ONNX protobuf.
     Onnx,
+    /// A tar of NNEF files with the extensions of tract, for one example at a
+    /// time.
+    Nnef,
 }
 
 /// The precision of a model's weights.
@@ -96,7 +99,20 @@ impl Manifest {
                 format!("there are {}, must be 1 to {MAX_FORMS}", self.forms.len()),
             ));
         }
+        if !self.forms.iter().any(|form| form.format == ModelFormat::Onnx) {
+            return Err(SpecError::new("forms", "none is onnx, which every engine reads"));
+        }
         self.forms.iter().try_for_each(Form::check)
+    }
+}
+
+impl ModelFormat {
+    /// As it stands in a manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            ModelFormat::Onnx => "onnx",
+            ModelFormat::Nnef => "nnef",
+        }
     }
 }
 

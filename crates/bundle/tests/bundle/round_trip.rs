@@ -40,6 +40,7 @@ prop_compose! {
 
 prop_compose! {
     fn form()(
+        format in prop::sample::select(vec![ModelFormat::Onnx, ModelFormat::Nnef]),
         input in ".{1,20}",
         features in ".{1,20}",
         logits in ".{1,20}",
@@ -48,7 +49,7 @@ prop_compose! {
         relative in positive(),
     ) -> Form {
         Form {
-            format: ModelFormat::Onnx,
+            format,
             precision: Precision::F32,
             input,
             features,
@@ -65,8 +66,10 @@ prop_compose! {
         image in image(),
         temperature in positive(),
         unknown_below in prop::option::of(0.0..=1.0_f32),
-        forms in prop::collection::vec(form(), 1..=MAX_FORMS),
+        mut forms in prop::collection::vec(form(), 1..=MAX_FORMS),
+        onnx in any::<prop::sample::Index>(),
     ) -> Manifest {
+        onnx.get_mut(&mut forms).format = ModelFormat::Onnx;
         Manifest {
             name: Name::new(name).unwrap(),
             input: Input::Image(image),
@@ -207,6 +210,24 @@ proptest! {
             prop_assert!(bundle.manifest().check().is_ok());
         }
     }
+}
+
+#[test]
+fn the_version_is_the_least_that_has_all() {
+    let bundle = Bundle::parse(SMALL).unwrap();
+    let view = bundle.onnx();
+    let part = ModelPart { bytes: view.model, references: view.references.clone() };
+    let mut contents = Contents {
+        manifest: bundle.manifest().clone(),
+        labels: bundle.labels().clone(),
+        models: vec![part.clone()],
+        provenance: None,
+    };
+    let minor = |contents: &Contents<'_>| write(contents).unwrap()[10];
+    assert_eq!(minor(&contents), 0);
+    contents.models.push(part);
+    contents.manifest.forms.push(Form { format: ModelFormat::Nnef, ..view.form.clone() });
+    assert_eq!(minor(&contents), 1);
 }
 
 #[test]

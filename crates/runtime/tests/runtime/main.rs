@@ -2,6 +2,7 @@
 //! cannot run is refused with its reason.
 
 mod answers;
+mod nnef;
 mod opening;
 mod verifying;
 

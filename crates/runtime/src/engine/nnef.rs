@@ -1,0 +1,118 @@
+//! NNEF, the engine's own exchange format: a tar of a graph in words and a file
+//! a tensor. What ONNX leaves open is decided in it, so that opening it takes
+//! less time and memory.
+
+mod words;
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::Arc;
+
+use tract_nnef::ast::{Identifier, ProtoModel};
+use tract_nnef::framework::Nnef;
+use tract_nnef::internal::{Framework as _, TractErrorContext as _, bail};
+use tract_nnef::tensors::read_tensor;
+use tract_onnx::WithOnnx as _;
+use tract_onnx::prelude::*;
+
+use super::{Outputs, Wanted, refused};
+use crate::error::{OpenError, Shape};
+
+/// What the input is called in a model that [`write`] made.
+pub(crate) const INPUT: &str = "input";
+
+const GRAPH: &str = "graph.nnef";
+const TENSOR: &str = ".dat";
+
+/// Reads and checks a model that [`write`] made.
+pub(super) fn read(wanted: &Wanted<'_>) -> Result<TypedModel, OpenError> {
+    let proto = proto(wanted.model).map_err(refused)?;
+    let model = reader().model_for_proto_model(&proto).map_err(refused)?;
+    check_input(&model, wanted)?;
+    if let Outputs::Named(tensors) = &wanted.outputs {
+        // Results have names in the text alone, and the same order here.
+        let results = &proto.doc.graph_def.results;
+        for (index, (name, _)) in tensors.iter().enumerate() {
+            if results.get(index).is_none_or(|result| result.0 != *name) {
+                return Err(OpenError::NoTensor { tensor: (*name).to_owned() });
+            }
+        }
+    }
+    Ok(model)
+}
+
+/// Graph and tensors of the tar. The engine's own reader does the same, with a
+/// slower parser.
+fn proto(model: &[u8]) -> TractResult<ProtoModel> {
+    let mut graph = None;
+    let mut tensors = HashMap::new();
+    for entry in tar::Archive::new(model).entries()? {
+        let mut entry = entry?;
+        let path = String::from_utf8(entry.path_bytes().into_owned())?;
+        if path == GRAPH {
+            let mut text = String::new();
+            entry.read_to_string(&mut text)?;
+            graph = Some(words::document(&text)?);
+        } else if let Some(label) = path.strip_suffix(TENSOR) {
+            let tensor = read_tensor(&mut entry).with_context(|| format!("tensor {label}"))?;
+            tensors.insert(Identifier::from(label), Arc::new(tensor));
+        } else {
+            bail!("{path} is nothing that is read");
+        }
+    }
+    let doc = graph.with_context(|| format!("there is no {GRAPH}"))?;
+    Ok(ProtoModel { doc, tensors, quantization: None, resources: HashMap::new() })
+}
+
+/// Without the standard library: only a writer looks into it, and parsing it
+/// takes as long as all the rest of a small network.
+fn reader() -> Nnef {
+    Nnef {
+        stdlib: Vec::new(),
+        registries: vec![tract_nnef::ops::tract_nnef(), tract_nnef::ops::tract_core()],
+        resource_loaders: Vec::new(),
+        allow_extended_identifier_syntax: false,
+        extern_all_constants: false,
+    }
+    .with_onnx()
+}
+
+/// The input is called [`INPUT`], the outputs as they are `wanted`. The same
+/// model always gives the same bytes.
+pub(super) fn write(wanted: &Wanted<'_>, mut model: TypedModel) -> Result<Vec<u8>, OpenError> {
+    // An exporter's names are three times as long as all other words together.
+    let input = model.input_outlets().map_err(refused)?[0].node;
+    for node in model.nodes_mut() {
+        node.name = if node.id == input { INPUT.to_owned() } else { format!("n{}", node.id) };
+    }
+    model.properties.clear();
+    if let Outputs::Named(tensors) = &wanted.outputs {
+        let outlets = model.output_outlets().map_err(refused)?.to_vec();
+        for (outlet, (name, _)) in outlets.into_iter().zip(tensors) {
+            model.set_outlet_label(outlet, (*name).to_owned()).map_err(refused)?;
+        }
+    }
+    let writer = tract_nnef::nnef().with_onnx();
+    let (compress, deterministic) = (false, true);
+    let written = writer.write_to_tar_with_config(&model, Vec::new(), compress, deterministic);
+    Ok(written.map_err(refused)?)
+}
+
+fn check_input(model: &TypedModel, wanted: &Wanted<'_>) -> Result<(), OpenError> {
+    let found: Vec<&str> =
+        model.inputs.iter().map(|outlet| model.node(outlet.node).name.as_str()).collect();
+    if found.len() != 1 || wanted.input.is_some_and(|expected| found[0] != expected) {
+        return Err(OpenError::Inputs {
+            expected: wanted.input.map_or("exactly one".to_owned(), |name| format!("[{name:?}]")),
+            found: found.into_iter().map(str::to_owned).collect(),
+        });
+    }
+    let stated = model.input_fact(0).map_err(refused)?.shape.as_concrete();
+    if stated != Some(&wanted.input_shape) {
+        return Err(OpenError::InputShape {
+            expected: Shape::of(&wanted.input_shape),
+            found: stated.map_or(Shape(Vec::new()), Shape::of),
+        });
+    }
+    Ok(())
+}
