@@ -20,6 +20,10 @@ use crate::counts::Counts;
 
 /// What a sink is told about a frame.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(all(feature = "exec", feature = "gpio", feature = "mqtt")),
+    allow(dead_code, reason = "sinks of lines read the line alone")
+)]
 pub(crate) struct Told<'a> {
     /// JSON, with its line end.
     pub line: &'a [u8],

@@ -89,6 +89,9 @@ impl SourceError {
     }
 }
 
+/// What a source's thread does once the source is open.
+type Run = Box<dyn FnOnce(&Station) -> Result<(), SourceError> + Send>;
+
 /// Opens a source and starts its thread, which ends when the source does or is
 /// told to stop.
 ///
@@ -99,7 +102,7 @@ pub(crate) fn start(
     source: Source,
     station: Station,
 ) -> Result<JoinHandle<Result<(), SourceError>>, SourceError> {
-    let run: Box<dyn FnOnce(&Station) -> Result<(), SourceError> + Send> = match source {
+    let run: Run = match source {
         Source::Camera { device, camera } => {
             Box::new(move |station| camera::run(&device, &camera, station))
         }

@@ -329,7 +329,7 @@ mod tests {
                 0xc0cc_5616,
             ]
         };
-        assert_eq!(numbers.map(|number| number as u32), expected);
+        assert_eq!(numbers, expected);
     }
 
     /// By the same programs, with `offsetof`.

@@ -124,3 +124,14 @@ fn a_demand_for_a_signature_is_met_or_refused() {
         Command::new(env!("CARGO_BIN_EXE_graftd")).args(arguments).stdin(Stdio::null()).status();
     assert!(status.unwrap().success());
 }
+
+/// A build without a feature says so, instead of answering nowhere.
+#[cfg(not(feature = "mqtt"))]
+#[test]
+fn a_sink_that_was_left_out_is_refused() {
+    check(
+        &["--bundle", TINY, "--source", "stdin", "--sink", "mqtt:broker/t"],
+        2,
+        &["needs a graftd built with the feature \"mqtt\""],
+    );
+}

@@ -2,6 +2,8 @@
 //! something is wrong.
 
 mod configuration;
+#[cfg(feature = "exec")]
+mod exec;
 mod health;
 mod keep;
 #[cfg(feature = "mqtt")]
