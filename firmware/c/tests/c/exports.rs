@@ -1,7 +1,8 @@
-//! What the shared library shows to a linker.
+//! What a linker and a loader see.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::install;
@@ -30,4 +31,21 @@ fn its_name_carries_the_version_of_its_interface() {
     let library = install::host().join("lib/libgraft_runtime.so");
     let dynamic = run(Command::new("readelf").arg("--dynamic").arg(library));
     assert!(dynamic.contains("Library soname: [libgraft_runtime.so.0]"), "{dynamic}");
+}
+
+#[test]
+fn its_stack_is_not_executable() {
+    check_stack(&install::host().join("lib/libgraft_runtime.so"));
+}
+
+/// One object of assembly that does not ask for a plain stack makes that of the
+/// whole program executable.
+pub fn check_stack(file: &Path) {
+    let segments = run(Command::new("readelf").args(["--segments", "--wide"]).arg(file));
+    let stack = segments.lines().find(|line| line.contains("GNU_STACK")).map(str::to_owned);
+    assert!(
+        stack.as_ref().is_some_and(|stack| stack.contains(" RW ")),
+        "{}: {stack:?}",
+        file.display()
+    );
 }

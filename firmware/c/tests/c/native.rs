@@ -66,6 +66,7 @@ fn format_row(format: PixelFormat, width: u32) -> usize {
 
 /// Runs classify.c for each case and compares decision and probabilities.
 pub fn check_answers(machine: &Machine, classify: &Path, cases: &[Case], tolerance: f32) {
+    let mut largest = 0.0_f32;
     for case in cases {
         let output = machine.start(classify, &case.arguments);
         let said = String::from_utf8_lossy(&output.stdout);
@@ -81,7 +82,9 @@ pub fn check_answers(machine: &Machine, classify: &Path, cases: &[Case], toleran
         let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         // Not above, rather than below: NaN must not pass.
         assert!(off <= tolerance, "{context}: off by {off}, expected {expected:?}");
+        largest = largest.max(off);
     }
+    println!("{}: off by {largest} at most", classify.display());
 }
 
 /// Runs misuse.c, which says by itself what went wrong.

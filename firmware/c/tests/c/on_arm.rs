@@ -5,6 +5,7 @@ use std::env;
 use std::path::PathBuf;
 
 use crate::bundles;
+use crate::exports::check_stack;
 use crate::native::{cases, check_answers, check_misuse};
 use crate::programs::{Linking, Machine};
 
@@ -53,9 +54,11 @@ fn check(board: &Board) {
     };
     let folder = tempfile::tempdir().unwrap();
     let (cases, arguments) = (cases(folder.path()), bundles::for_misuse(folder.path()));
+    check_stack(&prefix.join("lib/libgraft_runtime.so"));
     for linking in [Linking::Static, Linking::Shared] {
         let package = (prefix.as_path(), linking);
         let classify = machine.compile("example/classify.c", package, &[], folder.path());
+        check_stack(&classify);
         check_answers(&machine, &classify, &cases, TOLERANCE);
         let misuse = machine.compile("tests/c/misuse.c", package, &[], folder.path());
         check_misuse(&machine, &misuse, &arguments);
