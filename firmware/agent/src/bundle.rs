@@ -46,6 +46,10 @@ pub enum LoadProblem {
     /// It answers differently here.
     #[error("it does not answer here as it did on the host: {0}")]
     Verify(#[from] VerifyError),
+    /// It was tried in a process of its own, which refused it or did not survive
+    /// it.
+    #[error("{0}")]
+    Tried(String),
     /// A sink waits for a label that it does not have.
     #[error("it has no label {label:?}, for which a GPIO line waits")]
     NoLabel {

@@ -20,6 +20,7 @@ usage: graftd --bundle FILE --source SOURCE [--sink SINK]... [flags]
   --config FILE            settings in TOML; flags win over it
   --check-config           say whether configuration and flags are right, and stop
   --bundle FILE            what graft train wrote
+  --check-bundle           say whether the bundle holds on this machine, and stop
   --require-signature KEY  open only bundles signed for this minisign public key
   --source SOURCE          v4l2:DEVICE, folder:FOLDER, stdin, fifo:PATH or replay:FILE
   --once                   end when the source has nothing more for now
@@ -55,6 +56,8 @@ pub enum Command {
     Version,
     /// Say that the configuration is right.
     Check(Box<Config>),
+    /// Say whether the bundle holds on this machine.
+    CheckBundle(Box<Config>),
     /// Run.
     Run(Box<Config>),
 }
@@ -101,12 +104,13 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, C
         None => Config::default(),
     };
     let mut sinks = Vec::new();
-    let mut check = false;
+    let mut command: fn(Box<Config>) -> Command = Command::Run;
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(flag) = parser.next()? {
         match flag {
             Long("config") => drop(parser.value()?),
-            Long("check-config") => check = true,
+            Long("check-config") => command = Command::Check,
+            Long("check-bundle") => command = Command::CheckBundle,
             Long("bundle") => config.bundle = Some(parser.value()?.into()),
             Long("require-signature") => {
                 config.require_signature = Some(parser.value()?.string()?);
@@ -150,8 +154,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, C
     if !sinks.is_empty() {
         config.sinks = sinks;
     }
-    let config = Box::new(config);
-    Ok(if check { Command::Check(config) } else { Command::Run(config) })
+    Ok(command(Box::new(config)))
 }
 
 /// Finds `--config FILE` and leaves every other complaint to the second pass.

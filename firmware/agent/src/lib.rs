@@ -10,6 +10,7 @@
 //! serve.rs    the loop: RGB → model → steady answer → line
 //! smooth/     many quick answers → one steady one
 //! answer.rs   an answer as a line of JSON
+//! reload.rs   another bundle beside the running one
 //! sink/       standard output, a socket, MQTT, a program, a GPIO line
 //! health/     systemd, the watchdog, metrics
 //! keep/       frames that were hard to tell
@@ -29,6 +30,7 @@ mod journal;
 mod keep;
 mod mailbox;
 mod picture;
+mod reload;
 mod serve;
 mod signals;
 mod sink;
@@ -47,6 +49,6 @@ pub use health::WatchdogError;
 pub use job::JobError;
 pub use journal::start as start_journal;
 pub use keep::KeepError;
-pub use serve::{Failure, check, run};
+pub use serve::{Failure, check, check_bundle, run};
 pub use sink::SinkError;
 pub use source::{CameraFault, SourceError};

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use graft_agent::{Command, Failure, HELP};
+use graft_agent::{Command, Config, Failure, HELP};
 
 /// Wrong flags or configuration: starting again does not help.
 const WRONG: u8 = 2;
@@ -20,19 +20,22 @@ fn main() -> ExitCode {
             Ok(()) => say("graftd: flags and configuration are right\n"),
             Err(error) => return failed(WRONG, &error),
         },
-        Command::Run(config) => {
-            graft_agent::start_journal(config.log);
-            match graft_agent::run(*config) {
-                Ok(()) => {}
-                Err(Failure::Job(error)) => return failed(WRONG, &error),
-                Err(error) => {
-                    log::error!("{error}");
-                    return ExitCode::FAILURE;
-                }
-            }
-        }
+        Command::CheckBundle(config) => return work(*config, graft_agent::check_bundle),
+        Command::Run(config) => return work(*config, graft_agent::run),
     }
     ExitCode::SUCCESS
+}
+
+fn work(config: Config, act: fn(Config) -> Result<(), Failure>) -> ExitCode {
+    graft_agent::start_journal(config.log);
+    match act(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Job(error)) => failed(WRONG, &error),
+        Err(error) => {
+            log::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Whoever does not listen is not told.

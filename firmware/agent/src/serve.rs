@@ -1,23 +1,22 @@
 //! The loop: frame in, answer out, until the source ends or somebody stops it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use graft_spec::Decision;
 
 use crate::answer::{self, Line, Top};
-use crate::bundle::{self, LoadError, LoadProblem, Loaded};
-use crate::config::{Config, SinkSpec, Smooth};
+use crate::bundle::{LoadError, Loaded};
+use crate::config::{Config, Smooth};
 use crate::counts::{Counts, is_said};
 use crate::health::{self, Manager, Metrics, Pulse, Seen, Sign, State, Watchdog, WatchdogError};
 use crate::job::{Job, JobError};
 use crate::keep::{KeepError, Keeper};
 use crate::mailbox::{Arrival, Captured, Mailbox};
 use crate::picture::Darkroom;
+use crate::reload::{Opening, Reload};
 use crate::signals;
-use crate::sink::{self, Sink, SinkError, Told};
+use crate::sink::{Sink, SinkError, Told};
 use crate::smooth::Smoother;
 use crate::source::{self, SourceError, Station};
 use crate::stop::Stop;
@@ -65,6 +64,18 @@ pub fn check(config: Config) -> Result<(), JobError> {
     Job::new(config).map(drop)
 }
 
+/// Says whether a bundle holds on this machine; nothing else is needed.
+///
+/// # Errors
+///
+/// Why it does not.
+pub fn check_bundle(config: Config) -> Result<(), Failure> {
+    let path = config.bundle.ok_or(JobError::Missing { key: "bundle" })?;
+    let sinks = config.sinks.into_iter().map(|sink| sink.0).collect();
+    Opening { path, public_key: config.require_signature, sinks }.open()?;
+    Ok(())
+}
+
 /// Answers frames until the source ends, or until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -74,7 +85,8 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let job = Job::new(config)?;
     let mailbox = Arc::new(Mailbox::new());
     // First, so that no signal from here on is the kernel's to act on.
-    let _listening = signals::listen(Arc::clone(&mailbox))?;
+    let stop = Stop::new()?;
+    let _listening = signals::listen(Arc::clone(&mailbox), stop.clone())?;
     let counts = Arc::new(Counts::default());
     let manager = Manager::find();
 
@@ -87,7 +99,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let mut sinks = job
         .sinks
         .iter()
-        .map(|spec| Sink::open(spec, &job.config, &counts))
+        .map(|spec| Sink::open(spec, &job.config, &counts, &stop))
         .collect::<Result<Vec<Sink>, SinkError>>()?;
     let keeper = match &job.config.keep.folder {
         Some(folder) => Some(Keeper::start(folder, &job.config.keep, Arc::clone(&counts))?),
@@ -109,7 +121,6 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let quiet_limit = quiet_limit.filter(|_| !job.source.may_be_quiet());
     let mut pulse = Pulse::start(manager, watchdog, quiet_limit, Instant::now());
 
-    let stop = Stop::new()?;
     let Job { source, config, .. } = job;
     let station = Station {
         mailbox: Arc::clone(&mailbox),
@@ -141,23 +152,21 @@ pub fn run(config: Config) -> Result<(), Failure> {
         line: Vec::new(),
         steady: Steady::default(),
     };
-    let mut reload = Reload { opening, running: None, again: false };
+    let mut reload = Reload::new(opening);
     let outcome = answer_all(&mut answering, &mut sinks, &mut reload, &mut pulse, &counts);
     pulse.manager().tell(State::Stopping);
     stop.order();
     mailbox.abandon();
-    let source = joined(source);
-    pulse.release();
+    let source = source.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     match outcome {
         Err(Failure::Sink(SinkError::Closed)) => log::info!("{}: stopping", SinkError::Closed),
         other => other?,
     }
-    Ok(source?)
-}
-
-/// Waits for a thread; its panic goes on here.
-fn joined<T>(thread: JoinHandle<T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    source?;
+    // After a failure the hardware waits for whoever starts graftd again, and
+    // resets the board if nobody does.
+    pulse.release();
+    Ok(())
 }
 
 fn answer_all(
@@ -180,7 +189,7 @@ fn answer_all(
             },
             Arrival::Nothing => Sign::Idle,
             Arrival::Reload => {
-                reload.ask(pulse);
+                reload.ask(pulse.manager());
                 Sign::Idle
             }
             // A bundle that is being opened is not waited for.
@@ -194,74 +203,11 @@ fn answer_all(
                     log::error!("the running bundle stays: {error}");
                 }
             }
-            if reload.running.is_none() {
+            if !reload.is_running() {
                 pulse.manager().tell(State::Ready);
             }
         }
         pulse.beat(sign, Instant::now());
-    }
-}
-
-/// How the bundle is opened, now and again.
-#[derive(Clone)]
-struct Opening {
-    path: PathBuf,
-    public_key: Option<String>,
-    sinks: Vec<SinkSpec>,
-}
-
-impl Opening {
-    fn open(&self) -> Result<Loaded, LoadError> {
-        let loaded = bundle::load(&self.path, self.public_key.as_deref())?;
-        match sink::missing_label(&self.sinks, &loaded.labels) {
-            None => Ok(loaded),
-            Some(label) => Err(LoadError {
-                path: self.path.clone(),
-                problem: LoadProblem::NoLabel { label: label.to_owned() },
-            }),
-        }
-    }
-}
-
-/// A bundle that is opened beside the running one.
-struct Reload {
-    opening: Opening,
-    running: Option<JoinHandle<Result<Loaded, LoadError>>>,
-    /// Asked for while one was being opened: the file may be yet another.
-    again: bool,
-}
-
-impl Reload {
-    fn ask(&mut self, pulse: &Pulse) {
-        if self.running.is_some() {
-            self.again = true;
-            return;
-        }
-        pulse.manager().tell(State::Reloading);
-        self.start();
-        if self.running.is_none() {
-            pulse.manager().tell(State::Ready);
-        }
-    }
-
-    fn start(&mut self) {
-        let opening = self.opening.clone();
-        let thread = std::thread::Builder::new().name("reload".to_owned());
-        log::info!("{}: opening it anew", opening.path.display());
-        match thread.spawn(move || opening.open()) {
-            Ok(running) => self.running = Some(running),
-            Err(error) => log::error!("the running bundle stays: {error}"),
-        }
-    }
-
-    /// What was opened, once it is.
-    fn finished(&mut self) -> Option<Result<Loaded, LoadError>> {
-        let running = self.running.take_if(|running| running.is_finished())?;
-        let opened = joined(running);
-        if std::mem::take(&mut self.again) {
-            self.start();
-        }
-        Some(opened)
     }
 }
 

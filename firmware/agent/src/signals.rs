@@ -7,6 +7,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
 use crate::mailbox::Mailbox;
+use crate::stop::Stop;
 
 /// Listens until it is dropped.
 pub(crate) struct Listening {
@@ -14,14 +15,17 @@ pub(crate) struct Listening {
     thread: Option<JoinHandle<()>>,
 }
 
-pub(crate) fn listen(mailbox: Arc<Mailbox>) -> std::io::Result<Listening> {
+pub(crate) fn listen(mailbox: Arc<Mailbox>, stop: Stop) -> std::io::Result<Listening> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let handle = signals.handle();
     let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             match signal {
                 SIGHUP => mailbox.reload(),
-                _ => mailbox.stop(),
+                _ => {
+                    mailbox.stop();
+                    stop.order();
+                }
             }
         }
     })?;

@@ -38,7 +38,8 @@ impl Stop {
         matches!(self.sleep(Duration::ZERO), Wait::Stopped)
     }
 
-    /// Waits until `fd` can be read, or has an error to be read.
+    /// Waits until `fd` can be read, or has an error to be read. An order to stop
+    /// comes first: a source may have something to read for ever.
     pub fn wait_readable(&self, fd: impl AsFd, patience: Option<Duration>) -> io::Result<Wait> {
         let mut fds = [PollFd::new(&self.event, PollFlags::IN), PollFd::new(&fd, PollFlags::IN)];
         let ready = wait(&mut fds, patience)?;
@@ -47,6 +48,15 @@ impl Stop {
             0 => Wait::TimedOut,
             _ => Wait::Ready,
         })
+    }
+
+    /// Waits until `fd` can be written to, or has an error to be found. An order
+    /// to stop comes second: what is to be said last can be, if that takes no
+    /// waiting.
+    pub fn wait_writable(&self, fd: impl AsFd) -> io::Result<Wait> {
+        let mut fds = [PollFd::new(&self.event, PollFlags::IN), PollFd::new(&fd, PollFlags::OUT)];
+        wait(&mut fds, None)?;
+        Ok(if fds[1].revents().is_empty() { Wait::Stopped } else { Wait::Ready })
     }
 
     /// Sleeps, unless it is time to stop.
@@ -90,5 +100,11 @@ mod tests {
         assert!(stop.is_ordered());
         assert_eq!(stop.wait_readable(&reader, None).unwrap(), Wait::Stopped);
         assert_eq!(stop.sleep(Duration::from_secs(60)), Wait::Stopped);
+
+        let (_reader, mut writer) = io::pipe().unwrap();
+        assert_eq!(stop.wait_writable(&writer).unwrap(), Wait::Ready);
+        // As much as Linux puts into a pipe.
+        io::Write::write_all(&mut writer, &[0; 65_536]).unwrap();
+        assert_eq!(stop.wait_writable(&writer).unwrap(), Wait::Stopped);
     }
 }

@@ -17,6 +17,7 @@ use graft_spec::Labels;
 
 use crate::config::{Config, SinkSpec};
 use crate::counts::Counts;
+use crate::stop::Stop;
 
 /// What a sink is told about a frame.
 #[derive(Clone, Copy, Debug)]
@@ -88,9 +89,14 @@ pub enum SinkError {
 }
 
 impl Sink {
-    pub fn open(spec: &SinkSpec, config: &Config, counts: &Arc<Counts>) -> Result<Sink, SinkError> {
+    pub fn open(
+        spec: &SinkSpec,
+        config: &Config,
+        counts: &Arc<Counts>,
+        stop: &Stop,
+    ) -> Result<Sink, SinkError> {
         Ok(match spec {
-            SinkSpec::Stdout => Sink::Stdout(stdout::Stdout::open()?),
+            SinkSpec::Stdout => Sink::Stdout(stdout::Stdout::open(stop.clone())?),
             SinkSpec::Socket(path) => {
                 Sink::Socket(socket::Socket::listen(path, &config.socket, Arc::clone(counts))?)
             }

@@ -8,7 +8,7 @@ use crate::job::{Framing, RawLayout};
 use crate::mailbox::{Captured, Encoding};
 
 /// Without a limit a stream that never ends its picture would take all memory.
-const LONGEST_JPEG: usize = 64 << 20;
+const LONGEST_JPEG: usize = 16 << 20;
 
 /// What was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

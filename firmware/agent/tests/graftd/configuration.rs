@@ -106,6 +106,15 @@ fn a_bundle_that_does_not_hold_never_answers() {
 }
 
 #[test]
+fn a_bundle_can_be_checked_alone() {
+    let (code, stdout, stderr) = output(&["--check-bundle", "--bundle", TINY]);
+    assert_eq!((code, stdout.as_str()), (Some(0), ""));
+    assert!(stderr.contains("3 references hold"), "{stderr}");
+    check(&["--check-bundle", "--bundle", "/nowhere.graft"], 1, &["cannot read the bundle"]);
+    check(&["--check-bundle"], 2, &["no bundle is given"]);
+}
+
+#[test]
 fn a_demand_for_a_signature_is_met_or_refused() {
     const SIGNED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/signed.graft");
     let key = include_str!("../fixtures/minisign.pub").lines().nth(1).unwrap();

@@ -110,3 +110,39 @@ fn a_label_that_stays_stays_steady() {
     drop(fed.stdin);
     fed.graftd.ends_well();
 }
+
+/// What opens a bundle may not survive it: it is tried in a process that may go.
+/// Here one is stopped from outside, as the kernel does when memory runs out.
+#[test]
+fn a_bundle_that_kills_its_trial_leaves_the_old_one() {
+    let (picture, label, _) = known_and_unknown();
+    let mut fed = Fed::start(&[]);
+    fed.show(&picture);
+    // A fifo in the bundle's place: whoever opens it waits, and can be met.
+    let path = fed.folder.path().join("b.graft");
+    std::fs::remove_file(&path).unwrap();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    fed.graftd.signal(Signal::HUP);
+    let parent = fed.graftd.child.id();
+    let mut trial = None;
+    until("there is a trial", || {
+        trial = child_of(parent);
+        trial.is_some()
+    });
+    assert_eq!(fed.show(&picture)["label"], label.as_str());
+    kill_process(Pid::from_raw(trial.unwrap()).unwrap(), Signal::KILL).unwrap();
+    let said = fed.graftd.says("the running bundle stays");
+    assert!(said.contains("signal: 9 (SIGKILL)"), "{said}");
+    assert_eq!(fed.show(&picture)["label"], label.as_str());
+    drop(fed.stdin);
+    fed.graftd.ends_well();
+}
+
+fn child_of(parent: u32) -> Option<i32> {
+    let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).ok()?;
+    tasks.flatten().find_map(|task| {
+        let children = std::fs::read_to_string(task.path().join("children")).ok()?;
+        children.split_whitespace().next()?.parse().ok()
+    })
+}

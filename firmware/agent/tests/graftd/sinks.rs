@@ -89,6 +89,30 @@ fn standard_output_that_is_closed_is_an_end() {
 }
 
 #[test]
+fn a_reader_that_stands_still_does_not_keep_it_from_stopping() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = replay(folder.path(), &pictures(20));
+    let socket = folder.path().join("socket");
+    let sink = format!("socket:{}", socket.display());
+    let sinks = ["--sink", &sink, "--sink", "stdout"];
+    let mut child =
+        Graftd::command(&[&["--source", &source, "--repeat", "0"], &RAW[..], &sinks].concat())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+    until("the socket", || socket.exists());
+    let client = UnixStream::connect(&socket).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    // The socket falls silent when nobody has read standard output for a while.
+    let heard = BufReader::new(client).lines().map_while(Result::ok).count();
+    assert!(heard > 50, "{heard}");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let started = Instant::now();
+    assert!(child.wait().unwrap().success());
+    assert!(started.elapsed() < PATIENCE / 4);
+}
+
+#[test]
 fn sinks_that_cannot_be_are_refused_at_the_start() {
     let check = |sink: &str, words: &str| {
         let mut graftd = Graftd::start(&["--source", "stdin", "--sink", sink]);

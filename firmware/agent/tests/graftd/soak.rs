@@ -65,3 +65,21 @@ fn memory_stays_flat() {
     // kilobyte a frame would be five megabytes.
     assert!(most <= first + 2048, "{first} kB grew to {most} kB");
 }
+
+#[test]
+fn many_reloads_leave_nothing_behind() {
+    let mut graftd = Graftd::start(&["--source", "stdin"]);
+    graftd.says("references hold");
+    let mut reload = |count: u32| {
+        for _ in 0..count {
+            graftd.signal(Signal::HUP);
+            graftd.says("takes over");
+        }
+        resident_kibibytes(graftd.child.id()).unwrap()
+    };
+    let first = reload(10);
+    let last = reload(30);
+    println!("{first} kB resident after 10 reloads, {last} kB after 40");
+    // One copy of the tiny model and its plan is some hundreds of kilobytes.
+    assert!(last <= first + 3072, "{first} kB grew to {last} kB");
+}
