@@ -10,6 +10,7 @@ mod keep;
 mod mqtt;
 mod reload;
 mod sinks;
+mod smoothing;
 mod soak;
 mod sources;
 
