@@ -6,6 +6,9 @@ use crate::section::SectionId;
 /// Why bytes are not a bundle, or contents cannot become one.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
+    /// The file cannot be read.
+    #[error("the bundle cannot be read: {0}")]
+    Read(#[from] std::io::Error),
     /// The magic number is not there.
     #[error("this is no graft bundle: it does not begin with the magic number of one")]
     NotABundle,

@@ -1,5 +1,6 @@
 use sha2::{Digest, Sha256};
 
+use crate::body::Body;
 use crate::cursor::Cursor;
 use crate::error::BundleError;
 use crate::section::{Kind, MAX_BODY, Section, SectionId};
@@ -12,6 +13,8 @@ const HEADER: usize = 64;
 const ENTRY: usize = 64;
 const ALIGN: u64 = 64;
 const MAX_SECTIONS: u32 = 64;
+/// Header and table, at their longest.
+pub(crate) const MAX_HEAD: u64 = (HEADER + ENTRY * MAX_SECTIONS as usize) as u64;
 /// Bytes of the header that the table's digest covers.
 const HEADER_DIGESTED: usize = 32;
 
@@ -24,13 +27,14 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Reads header and table of a body without its signature.
-    pub(crate) fn read(body: &[u8]) -> Result<Layout, BundleError> {
-        if !body.starts_with(&MAGIC) {
+    pub(crate) fn read<B: Body + ?Sized>(body: &B) -> Result<Layout, BundleError> {
+        let found = body.length();
+        let head = body.read(0, found.min(MAX_HEAD))?;
+        if !head.starts_with(&MAGIC) {
             return Err(BundleError::NotABundle);
         }
-        let found = body.len() as u64;
         let truncated = |expected: u64| BundleError::Truncated { expected, found };
-        let header = body.get(..HEADER).ok_or_else(|| truncated(HEADER as u64))?;
+        let header = head.get(..HEADER).ok_or_else(|| truncated(HEADER as u64))?;
         let Header { major, minor, sections, body_length, reserved, table_sha256 } =
             Header::read(header).ok_or_else(|| truncated(HEADER as u64))?;
         if major != MAJOR {
@@ -45,7 +49,7 @@ impl Layout {
         if found > body_length {
             return Err(BundleError::TrailingBytes { extra: found - body_length });
         }
-        let table = body.get(HEADER..table_end).ok_or_else(|| truncated(table_end as u64))?;
+        let table = head.get(HEADER..table_end).ok_or_else(|| truncated(table_end as u64))?;
         if table_digest(header, table) != table_sha256 {
             return Err(BundleError::TableDigest);
         }
@@ -65,10 +69,10 @@ impl Layout {
 
     /// Checks that the sections fill the body, each once, and that all bytes
     /// are what was written.
-    fn check(&self, body: &[u8], table_end: u64) -> Result<(), BundleError> {
+    fn check<B: Body + ?Sized>(&self, body: &B, table_end: u64) -> Result<(), BundleError> {
         let mut end = table_end;
         for (index, section) in self.sections.iter().enumerate() {
-            let &Section { id, offset, length, sha256 } = section;
+            let &Section { id, offset, length, .. } = section;
             if self.sections[..index].iter().any(|before| before.id == id) {
                 return Err(BundleError::Duplicate { section: id });
             }
@@ -77,30 +81,33 @@ impl Layout {
             if offset != expected {
                 return Err(BundleError::Misplaced { section: id, expected, found: offset });
             }
-            let padding = slice(body, end, offset)?;
+            let padding = body.read(end, offset)?;
             if padding.iter().any(|&b| b != 0) {
                 return Err(not_zero(format!("the padding before section {id}")));
             }
             // Below 2^33: both are at most MAX_BODY.
             end = offset + length;
-            if digest(slice(body, offset, end)?) != sha256 {
-                return Err(BundleError::SectionDigest { section: id });
+            // A model's is checked when the model is: of several, one may run.
+            if id.kind != Kind::Model {
+                section.check_digest(body)?;
             }
         }
-        let body_length = body.len() as u64;
+        let body_length = body.length();
         if end != body_length {
             return Err(BundleError::BodyLength { end, body_length });
         }
         Ok(())
     }
+}
 
-    /// The bytes of a section that [`Layout::read`] found in `body`.
-    pub(crate) fn bytes<'a>(
-        &self,
-        body: &'a [u8],
-        section: &Section,
-    ) -> Result<&'a [u8], BundleError> {
-        slice(body, section.offset, section.offset + section.length)
+impl Section {
+    /// Checks that the section's bytes are what was written.
+    pub(crate) fn check_digest<B: Body + ?Sized>(&self, body: &B) -> Result<(), BundleError> {
+        if body.sha256(self.offset, self.offset + self.length)? == self.sha256 {
+            Ok(())
+        } else {
+            Err(BundleError::SectionDigest { section: self.id })
+        }
     }
 }
 
@@ -200,14 +207,6 @@ fn table_digest(header: &[u8], table: &[u8]) -> [u8; 32] {
 
 fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
-}
-
-/// `body[start..end]`, where 64-bit positions may be beyond a 32-bit machine.
-fn slice(body: &[u8], start: u64, end: u64) -> Result<&[u8], BundleError> {
-    let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
-    range
-        .and_then(|(start, end)| body.get(start..end))
-        .ok_or(BundleError::BodyLength { end, body_length: body.len() as u64 })
 }
 
 fn check_range(field: &'static str, found: u64, least: u64, most: u64) -> Result<(), BundleError> {

@@ -65,9 +65,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod body;
 mod bundle;
 mod cursor;
 mod error;
+mod file;
+mod inside;
 mod json;
 mod layout;
 mod references;
@@ -77,6 +80,7 @@ mod write;
 
 pub use bundle::{Bundle, FormView};
 pub use error::{BundleError, JsonProblem, ReferencesProblem, TrailerProblem};
+pub use file::BundleFile;
 pub use references::{Reference, References};
 pub use section::{Kind, MAX_BODY, Section, SectionId};
 pub use signature::{SignatureError, append_signature, split_signature, verify_signature};

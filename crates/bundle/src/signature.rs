@@ -4,6 +4,8 @@ use crate::error::{BundleError, TrailerProblem};
 
 const MARK: &[u8; 8] = b"GRFTSIG1";
 const MAX_SIGNATURE: u64 = 4096;
+/// Signature, its length and the mark.
+pub(crate) const MAX_TRAILER: u64 = MAX_SIGNATURE + 16;
 
 /// Why a bundle is not trusted.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,11 @@ pub enum SignatureError {
     /// The text of the signature is not minisign's.
     #[error("the bundle's signature is not one that minisign writes: {0}")]
     Malformed(minisign_verify::Error),
+    /// The signature is of the file itself and not of its digest.
+    #[error(
+        "the bundle's signature is in minisign's legacy format: sign the bundle with minisign 0.10 or newer"
+    )]
+    Legacy,
     /// Another key signed it, or it was changed afterwards.
     #[error("the bundle's signature does not hold for this public key: {0}")]
     Wrong(minisign_verify::Error),
@@ -79,13 +86,42 @@ pub fn append_signature(body: &[u8], signature: &str) -> Result<Vec<u8>, BundleE
 pub fn verify_signature(bytes: &[u8], public_key: &str) -> Result<(), SignatureError> {
     let (body, signature) = split_signature(bytes)?;
     let signature = signature.ok_or(SignatureError::Unsigned)?;
-    let public_key = public_key.trim();
-    let public_key = if public_key.contains('\n') {
-        PublicKey::decode(public_key)
-    } else {
-        PublicKey::from_base64(public_key)
+    Verifier::new(public_key, signature)?.verify(|take| {
+        take(body);
+        Ok(())
+    })
+}
+
+/// A key and a signature that are well-formed.
+pub(crate) struct Verifier {
+    public_key: PublicKey,
+    signature: Signature,
+}
+
+impl Verifier {
+    pub(crate) fn new(public_key: &str, signature: &str) -> Result<Verifier, SignatureError> {
+        let public_key = public_key.trim();
+        let public_key = if public_key.contains('\n') {
+            PublicKey::decode(public_key)
+        } else {
+            PublicKey::from_base64(public_key)
+        }
+        .map_err(SignatureError::PublicKey)?;
+        let signature = Signature::decode(signature).map_err(SignatureError::Malformed)?;
+        Ok(Verifier { public_key, signature })
     }
-    .map_err(SignatureError::PublicKey)?;
-    let signature = Signature::decode(signature).map_err(SignatureError::Malformed)?;
-    public_key.verify(body, &signature, false).map_err(SignatureError::Wrong)
+
+    /// `body` hands out the signed bytes, in order.
+    pub(crate) fn verify(
+        &self,
+        body: impl FnOnce(&mut dyn FnMut(&[u8])) -> std::io::Result<()>,
+    ) -> Result<(), SignatureError> {
+        let stream = self.public_key.verify_stream(&self.signature);
+        let mut stream = stream.map_err(|error| match error {
+            minisign_verify::Error::UnsupportedLegacyMode => SignatureError::Legacy,
+            error => SignatureError::Wrong(error),
+        })?;
+        body(&mut |bytes| stream.update(bytes)).map_err(BundleError::from)?;
+        stream.finalize().map_err(SignatureError::Wrong)
+    }
 }

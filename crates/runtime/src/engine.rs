@@ -1,9 +1,11 @@
 mod nnef;
 mod onnx;
 
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use graft_bundle::BundleFile;
 use graft_spec::ModelFormat;
 use tract_onnx::prelude::*;
 
@@ -23,10 +25,30 @@ pub(crate) struct Engine {
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     pub(crate) format: ModelFormat,
-    pub(crate) model: &'a [u8],
+    pub(crate) model: Bytes<'a>,
     pub(crate) input: Option<&'a str>,
     pub(crate) input_shape: [usize; 4],
     pub(crate) outputs: Outputs<'a>,
+}
+
+/// Where the bytes of a model are.
+#[derive(Clone, Copy)]
+pub(crate) enum Bytes<'a> {
+    Memory(&'a [u8]),
+    /// This form's in a file, from where they are taken as they are needed.
+    File(&'a BundleFile, usize),
+}
+
+impl<'a> Bytes<'a> {
+    fn reader(self) -> Result<Box<dyn Read + 'a>, OpenError> {
+        match self {
+            Bytes::Memory(bytes) => Ok(Box::new(bytes)),
+            Bytes::File(file, form) => match file.model(form) {
+                Ok(reader) => Ok(Box::new(reader)),
+                Err(error) => Err(OpenError::Damaged(error.to_string())),
+            },
+        }
+    }
 }
 
 /// Which tensors to compute.
@@ -96,7 +118,12 @@ fn plan(wanted: &Wanted<'_>) -> Result<Arc<TypedSimplePlan>, OpenError> {
 pub(crate) fn to_nnef(wanted: &Wanted<'_>) -> Result<Vec<u8>, OpenError> {
     let opens = |nnef: &[u8]| {
         let input = Some(NNEF_INPUT);
-        Engine::open(&Wanted { format: ModelFormat::Nnef, model: nnef, input, ..*wanted })
+        Engine::open(&Wanted {
+            format: ModelFormat::Nnef,
+            model: Bytes::Memory(nnef),
+            input,
+            ..*wanted
+        })
     };
     let make = |simplify: fn(TypedModel) -> TractResult<TypedModel>| {
         let model = onnx::read(wanted)?;

@@ -54,6 +54,9 @@ pub enum OpenError {
     /// The engine gave up.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The model in a bundle's file cannot be read, or is not what was written.
+    #[error("{0}")]
+    Damaged(String),
     /// The manifest's input cannot be prepared.
     #[error(transparent)]
     Spec(#[from] graft_spec::SpecError),

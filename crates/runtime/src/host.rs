@@ -2,7 +2,7 @@
 
 use graft_spec::ModelFormat;
 
-use crate::engine::{self, Engine, Outputs, Wanted};
+use crate::engine::{self, Bytes, Engine, Outputs, Wanted};
 use crate::error::OpenError;
 
 /// Opens an ONNX model in the device engine and drops it again: what a host asks
@@ -14,7 +14,7 @@ use crate::error::OpenError;
 ///
 /// As [`crate::Model::open`].
 pub fn check_onnx(model: &[u8], input_shape: [usize; 4]) -> Result<(), OpenError> {
-    let outputs = Outputs::Own;
+    let (model, outputs) = (Bytes::Memory(model), Outputs::Own);
     Engine::open(&Wanted { format: ModelFormat::Onnx, model, input: None, input_shape, outputs })
         .map(drop)
 }
@@ -32,7 +32,7 @@ pub fn to_nnef(
     input_shape: [usize; 4],
     tensors: [(&str, usize); 2],
 ) -> Result<Vec<u8>, OpenError> {
-    let (input, outputs) = (Some(input), Outputs::Named(tensors));
+    let (model, input, outputs) = (Bytes::Memory(model), Some(input), Outputs::Named(tensors));
     engine::to_nnef(&Wanted { format: ModelFormat::Onnx, model, input, input_shape, outputs })
 }
 

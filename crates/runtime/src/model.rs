@@ -1,11 +1,11 @@
-use graft_bundle::{Bundle, FormView, Reference};
+use graft_bundle::{Bundle, BundleFile, FormView, Reference, References};
 use graft_input::{Frame, Preparer, synthetic, tensor_sha256};
 use graft_spec::{
-    Answer as AnswerSpec, Calibration, Decision, ImageSpec, Input, Labels, Manifest, ModelFormat,
-    Precision, Tolerance,
+    Answer as AnswerSpec, Calibration, Decision, Form, ImageSpec, Input, Labels, Manifest,
+    ModelFormat, Precision, Tolerance,
 };
 
-use crate::engine::{Engine, Outputs, Wanted};
+use crate::engine::{Bytes, Engine, Outputs, Wanted};
 use crate::error::{OpenError, Refusal, RunError, VerifyError};
 
 /// A bundle's model, opened and ready.
@@ -26,6 +26,13 @@ pub struct Model {
     features: Vec<f32>,
     logits: Vec<f32>,
     probabilities: Vec<f32>,
+}
+
+/// One form, wherever its bytes are.
+struct FormParts<'a> {
+    form: &'a Form,
+    model: Bytes<'a>,
+    references: &'a References,
 }
 
 /// What a model says about one frame.
@@ -63,17 +70,27 @@ impl Model {
     /// Says which operator of which node the engine lacks, or which tensor is
     /// not what manifest and labels say; of each form, if there are several.
     pub fn open(bundle: &Bundle<'_>) -> Result<Model, OpenError> {
-        let mut refusals = Vec::new();
-        for view in bundle.forms() {
-            match Model::open_form(bundle, &view) {
-                Ok(model) => return Ok(Model { refusals, ..model }),
-                Err(error) => refusals.push(Refusal { format: view.form.format, error }),
-            }
-        }
-        Err(match <[Refusal; 1]>::try_from(refusals) {
-            Ok([only]) => only.error,
-            Err(refusals) => OpenError::AllForms { refusals },
-        })
+        let forms = bundle.forms().map(|view| {
+            let FormView { form, model, references } = view;
+            FormParts { form, model: Bytes::Memory(model), references }
+        });
+        Model::first_that_opens(bundle.manifest(), bundle.labels(), forms)
+    }
+
+    /// The same from a file, with the model in memory only once: a block of the
+    /// file at a time becomes weights.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::open`], and [`OpenError::Damaged`].
+    pub fn open_file(bundle: &BundleFile) -> Result<Model, OpenError> {
+        let forms = bundle.manifest().forms.iter().zip(bundle.references()).enumerate();
+        let forms = forms.map(|(index, (form, references))| FormParts {
+            form,
+            model: Bytes::File(bundle, index),
+            references,
+        });
+        Model::first_that_opens(bundle.manifest(), bundle.labels(), forms)
     }
 
     /// Opens this form of the bundle and no other: for comparing forms.
@@ -82,17 +99,46 @@ impl Model {
     ///
     /// As [`Model::open`] of a bundle with one form.
     pub fn open_form(bundle: &Bundle<'_>, view: &FormView<'_>) -> Result<Model, OpenError> {
-        let form = view.form;
+        let &FormView { form, model, references } = view;
+        let parts = FormParts { form, model: Bytes::Memory(model), references };
+        Model::of_parts(bundle.manifest(), bundle.labels(), &parts)
+    }
+
+    fn first_that_opens<'a>(
+        manifest: &Manifest,
+        labels: &Labels,
+        forms: impl Iterator<Item = FormParts<'a>>,
+    ) -> Result<Model, OpenError> {
+        let mut refusals = Vec::new();
+        for parts in forms {
+            match Model::of_parts(manifest, labels, &parts) {
+                Ok(model) => return Ok(Model { refusals, ..model }),
+                // Not a matter of engines: nothing of such a file is trusted.
+                Err(error @ OpenError::Damaged(_)) => return Err(error),
+                Err(error) => refusals.push(Refusal { format: parts.form.format, error }),
+            }
+        }
+        Err(match <[Refusal; 1]>::try_from(refusals) {
+            Ok([only]) => only.error,
+            Err(refusals) => OpenError::AllForms { refusals },
+        })
+    }
+
+    fn of_parts(
+        manifest: &Manifest,
+        labels: &Labels,
+        parts: &FormParts<'_>,
+    ) -> Result<Model, OpenError> {
+        let &FormParts { form, model, references } = parts;
         // A second precision must not pass here unnoticed.
         let Precision::F32 = form.precision;
-        let manifest = bundle.manifest().clone();
-        let labels = bundle.labels().clone();
+        let (manifest, labels) = (manifest.clone(), labels.clone());
         let spec = image(&manifest);
         let preparer = Preparer::new(spec)?;
         let classes = labels.names().len();
         let engine = Engine::open(&Wanted {
             format: form.format,
-            model: view.model,
+            model,
             input: Some(&form.input),
             input_shape: spec.shape(1),
             outputs: Outputs::Named([
@@ -103,7 +149,7 @@ impl Model {
         Ok(Model {
             format: form.format,
             refusals: Vec::new(),
-            references: view.references.items.clone(),
+            references: references.items.clone(),
             tolerance: form.tolerance,
             preparer,
             engine,

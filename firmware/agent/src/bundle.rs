@@ -1,9 +1,10 @@
 //! A bundle from its file to a model that answers as it did on the host.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use graft_bundle::{Bundle, BundleError, SignatureError, verify_signature};
+use graft_bundle::{BundleError, BundleFile, SignatureError};
 use graft_runtime::{Model, OpenError, VerifyError};
 use graft_spec::{Answer, Input, Labels};
 
@@ -36,7 +37,7 @@ pub enum LoadProblem {
     Read(#[from] std::io::Error),
     /// It is not from whom it should be.
     #[error("{0}; require_signature demands one")]
-    Signature(#[from] SignatureError),
+    Signature(SignatureError),
     /// It is damaged, or no bundle.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -58,6 +59,15 @@ pub enum LoadProblem {
     },
 }
 
+impl From<SignatureError> for LoadProblem {
+    fn from(error: SignatureError) -> LoadProblem {
+        match error {
+            SignatureError::Bundle(error) => LoadProblem::Bundle(error),
+            error => LoadProblem::Signature(error),
+        }
+    }
+}
+
 /// Reads, opens and verifies a bundle.
 ///
 /// # Errors
@@ -66,14 +76,12 @@ pub enum LoadProblem {
 pub(crate) fn load(path: &Path, public_key: Option<&str>) -> Result<Loaded, LoadError> {
     let fail = |problem| LoadError { path: path.to_owned(), problem };
     let started = Instant::now();
-    // Read, not mapped: a file that is being replaced would change under the
-    // signature.
-    let bytes = std::fs::read(path).map_err(|error| fail(error.into()))?;
-    if let Some(public_key) = public_key {
-        verify_signature(&bytes, public_key).map_err(|error| fail(error.into()))?;
+    let file = File::open(path).map_err(|error| fail(error.into()))?;
+    let bundle = BundleFile::open(file, public_key).map_err(|error| fail(error.into()))?;
+    let mut model = Model::open_file(&bundle).map_err(|error| fail(error.into()))?;
+    for refusal in model.refusals() {
+        log::warn!("{}: a form of the model is passed over: {refusal}", path.display());
     }
-    let bundle = Bundle::parse(&bytes).map_err(|error| fail(error.into()))?;
-    let mut model = Model::open(&bundle).map_err(|error| fail(error.into()))?;
     let verified = model.verify().map_err(|error| fail(error.into()))?;
     let manifest = bundle.manifest();
     let (Input::Image(image), Answer::Class(calibration)) = (&manifest.input, &manifest.answer);

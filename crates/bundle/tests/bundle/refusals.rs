@@ -1,6 +1,7 @@
 //! Every *must* of docs/format.md, broken one at a time in a bundle whose
 //! digests are right.
 
+use crate::file::from_file;
 use crate::raw::{Raw, assemble, digest_table, raw};
 use graft_bundle::Bundle;
 
@@ -35,6 +36,8 @@ fn refused(bytes: &[u8], expected: &str) {
         Ok(_) => panic!("accepted, expected: {expected}"),
         Err(error) => error.to_string(),
     };
+    let of_file = from_file(bytes, None).unwrap_err().to_string();
+    assert_eq!(of_file, error);
     assert!(error.contains(expected), "{error:?} does not say {expected:?}");
 }
 

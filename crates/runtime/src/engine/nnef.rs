@@ -26,7 +26,7 @@ const TENSOR: &str = ".dat";
 
 /// Reads and checks a model that [`write`] made.
 pub(super) fn read(wanted: &Wanted<'_>) -> Result<TypedModel, OpenError> {
-    let proto = proto(wanted.model).map_err(refused)?;
+    let proto = proto(wanted.model.reader()?).map_err(refused)?;
     let model = reader().model_for_proto_model(&proto).map_err(refused)?;
     check_input(&model, wanted)?;
     if let Outputs::Named(tensors) = &wanted.outputs {
@@ -43,7 +43,7 @@ pub(super) fn read(wanted: &Wanted<'_>) -> Result<TypedModel, OpenError> {
 
 /// Graph and tensors of the tar. The engine's own reader does the same, with a
 /// slower parser.
-fn proto(model: &[u8]) -> TractResult<ProtoModel> {
+fn proto(model: impl Read) -> TractResult<ProtoModel> {
     let mut graph = None;
     let mut tensors = HashMap::new();
     for entry in tar::Archive::new(model).entries()? {

@@ -11,7 +11,7 @@ pub(super) fn read(wanted: &Wanted<'_>) -> Result<TypedModel, OpenError> {
         // Sizes of the tensors in between may bear the batch's symbol, which
         // is about to be 1; the engine finds them all by itself.
         .with_ignore_value_info(true);
-    let proto = onnx.proto_model_for_read(&mut &*wanted.model).map_err(refused)?;
+    let proto = onnx.proto_model_for_read(&mut wanted.model.reader()?).map_err(refused)?;
     if let Some(graph) = &proto.graph {
         operators::check(graph)?;
     }

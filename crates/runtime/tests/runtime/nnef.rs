@@ -1,4 +1,6 @@
-use graft_bundle::{Bundle, Contents, ModelPart};
+use std::io::Write as _;
+
+use graft_bundle::{Bundle, BundleFile, Contents, Kind, ModelPart};
 use graft_input::synthetic;
 use graft_runtime::{EngineError, Model, NNEF_INPUT, OpenError, to_nnef};
 use graft_spec::{Form, ModelFormat};
@@ -52,6 +54,33 @@ fn it_answers_as_onnx_does() {
             assert!(found.iter().zip(expected).all(close), "{found:?} is not {expected:?}");
         }
     }
+}
+
+#[test]
+fn a_file_is_opened_as_memory_is() {
+    let mut bytes = with_nnef(&nnef());
+    let open = |bytes: &[u8]| {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        Model::open_file(&BundleFile::open(file, None).unwrap())
+    };
+    let mut of_file = open(&bytes).unwrap();
+    let mut of_memory = Model::open(&Bundle::parse(&bytes).unwrap()).unwrap();
+    assert_eq!(of_file.format(), ModelFormat::Nnef);
+    of_file.verify().unwrap();
+    let picture = synthetic(5, 50, 40);
+    assert_eq!(
+        of_file.predict(picture.frame()).unwrap().logits,
+        of_memory.predict(picture.frame()).unwrap().logits
+    );
+    // The ONNX form is streamed too.
+    assert_eq!(open(&with_nnef(b"text")).unwrap().format(), ModelFormat::Onnx);
+
+    // Damage is no reason to take another form.
+    let sections = Bundle::parse(&bytes).unwrap().sections().to_vec();
+    let model = sections.iter().find(|s| s.id.kind == Kind::Model).unwrap();
+    bytes[(model.offset + model.length / 2) as usize] ^= 1;
+    assert!(matches!(open(&bytes), Err(OpenError::Damaged(_))));
 }
 
 #[test]

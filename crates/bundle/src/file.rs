@@ -1,0 +1,110 @@
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
+
+use graft_spec::{Labels, Manifest};
+
+use crate::body::FileBody;
+use crate::error::BundleError;
+use crate::inside::Inside;
+use crate::layout::MAX_HEAD;
+use crate::references::References;
+use crate::signature::{MAX_TRAILER, SignatureError, Verifier, split_signature};
+
+/// A bundle whose models stay in its file until they are read: what a device
+/// opens that has no memory for a model twice.
+///
+/// The file is read, never mapped: one that is cut short while it is open is an
+/// error and not the end of the process. The section table is read once, and is
+/// under the signature; whatever is read later is held to the digests in it. Only
+/// between the check of a model and its reading can another program that writes
+/// into the file slip something in: replace a bundle by renaming.
+#[derive(Debug)]
+pub struct BundleFile {
+    body: FileBody,
+    inside: Inside,
+}
+
+impl BundleFile {
+    /// Reads a bundle's file and checks all that `docs/format.md` binds a reader
+    /// to, but for the models: each is checked when it is read. With a public
+    /// key (as [`crate::verify_signature`] takes it) the signature is verified
+    /// before anything is parsed.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Bundle::parse`] and [`crate::verify_signature`]; and
+    /// [`BundleError::Read`].
+    pub fn open(file: File, public_key: Option<&str>) -> Result<BundleFile, SignatureError> {
+        let length = file.metadata().map_err(BundleError::from)?.len();
+        let mut tail = vec![0; length.min(MAX_TRAILER) as usize];
+        let before = length - tail.len() as u64;
+        file.read_exact_at(&mut tail, before).map_err(BundleError::from)?;
+        let (rest, signature) = split_signature(&tail)?;
+        let length = before + rest.len() as u64;
+        let mut head = vec![0; length.min(MAX_HEAD) as usize];
+        file.read_exact_at(&mut head, 0).map_err(BundleError::from)?;
+        let body = FileBody { file, head, length };
+        if let Some(public_key) = public_key {
+            let signature = signature.ok_or(SignatureError::Unsigned)?;
+            let verifier = Verifier::new(public_key, signature)?;
+            verifier.verify(|take| {
+                take(&body.head);
+                body.blocks(body.head.len() as u64, body.length, take)
+            })?;
+        }
+        let inside = Inside::read(&body)?;
+        Ok(BundleFile { body, inside })
+    }
+
+    /// How to make the model's input and how to read its output.
+    pub fn manifest(&self) -> &Manifest {
+        &self.inside.manifest
+    }
+
+    /// The names of the classes, in the order of the logits.
+    pub fn labels(&self) -> &Labels {
+        &self.inside.labels
+    }
+
+    /// What the host's engine answered for each form, in the manifest's order.
+    pub fn references(&self) -> &[References] {
+        &self.inside.references
+    }
+
+    /// The model of a form, by its place in the manifest, after its digest was
+    /// checked.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::SectionDigest`] if it is damaged, [`BundleError::Read`].
+    ///
+    /// # Panics
+    ///
+    /// If the manifest has no such form.
+    pub fn model(&self, form: usize) -> Result<impl Read, BundleError> {
+        let section = self.inside.model(form);
+        section.check_digest(&self.body)?;
+        let end = section.offset + section.length;
+        Ok(io::BufReader::with_capacity(
+            64 << 10,
+            Part { body: &self.body, at: section.offset, end },
+        ))
+    }
+}
+
+struct Part<'a> {
+    body: &'a FileBody,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Part<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        let wanted = buffer.len().min(left);
+        let read = self.body.file.read_at(&mut buffer[..wanted], self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
