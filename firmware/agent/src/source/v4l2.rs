@@ -140,6 +140,28 @@ struct Parameters {
     rest: [u32; 46],
 }
 
+/// What `gcc` and `arm-linux-gnueabihf-gcc` print for the operations of the
+/// kernel's own header and for `offsetof`. An operation's number holds the size of
+/// its structure. Checked by every build, as no test runs on every processor.
+const _: () = {
+    use std::mem::offset_of;
+
+    let wide = cfg!(target_pointer_width = "64");
+    assert!(QUERY_CAPABILITY == 0x8068_5600);
+    assert!(SET_FORMAT == if wide { 0xc0d0_5605 } else { 0xc0cc_5605 });
+    assert!(REQUEST_BUFFERS == 0xc014_5608);
+    assert!(QUERY_BUFFER == if wide { 0xc058_5609 } else { 0xc044_5609 });
+    assert!(QUEUE_BUFFER == if wide { 0xc058_560f } else { 0xc044_560f });
+    assert!(DEQUEUE_BUFFER == if wide { 0xc058_5611 } else { 0xc044_5611 });
+    assert!(STREAM_ON == 0x4004_5612);
+    assert!(SET_PARAMETERS == 0xc0cc_5616);
+    assert!(offset_of!(Format, of) == if wide { 8 } else { 4 });
+    assert!(offset_of!(Buffer, memory) == if wide { 60 } else { 48 });
+    assert!(offset_of!(Buffer, offset) == if wide { 64 } else { 52 });
+    assert!(offset_of!(Buffer, length) == if wide { 72 } else { 56 });
+    assert!(offset_of!(Parameters, frame_numerator) == 12);
+};
+
 pub(super) fn abilities(device: impl AsFd) -> io::Result<Abilities> {
     let mut found = Capability::default();
     update::<QUERY_CAPABILITY, _>(device, &mut found)?;
@@ -290,58 +312,6 @@ impl std::fmt::Display for FourCc {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What `gcc` prints for the operations of the kernel's own header, on
-    /// x86-64 and, with `arm-linux-gnueabihf-gcc`, on armv7. A structure of
-    /// another size would have another number.
-    #[test]
-    fn operations_have_the_kernels_numbers() {
-        let numbers = [
-            QUERY_CAPABILITY,
-            SET_FORMAT,
-            REQUEST_BUFFERS,
-            QUERY_BUFFER,
-            QUEUE_BUFFER,
-            DEQUEUE_BUFFER,
-            STREAM_ON,
-            SET_PARAMETERS,
-        ];
-        let expected: [u32; 8] = if cfg!(target_pointer_width = "64") {
-            [
-                0x8068_5600,
-                0xc0d0_5605,
-                0xc014_5608,
-                0xc058_5609,
-                0xc058_560f,
-                0xc058_5611,
-                0x4004_5612,
-                0xc0cc_5616,
-            ]
-        } else {
-            [
-                0x8068_5600,
-                0xc0cc_5605,
-                0xc014_5608,
-                0xc044_5609,
-                0xc044_560f,
-                0xc044_5611,
-                0x4004_5612,
-                0xc0cc_5616,
-            ]
-        };
-        assert_eq!(numbers, expected);
-    }
-
-    /// By the same programs, with `offsetof`.
-    #[test]
-    fn fields_are_where_the_kernel_has_them() {
-        let wide = cfg!(target_pointer_width = "64");
-        assert_eq!(std::mem::offset_of!(Format, of), if wide { 8 } else { 4 });
-        assert_eq!(std::mem::offset_of!(Buffer, memory), if wide { 60 } else { 48 });
-        assert_eq!(std::mem::offset_of!(Buffer, offset), if wide { 64 } else { 52 });
-        assert_eq!(std::mem::offset_of!(Buffer, length), if wide { 72 } else { 56 });
-        assert_eq!(std::mem::offset_of!(Parameters, frame_numerator), 12);
-    }
 
     #[test]
     fn what_is_no_camera_says_so() {
