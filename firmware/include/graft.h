@@ -46,7 +46,7 @@
 /* What a struct begins with: graft_frame frame = GRAFT_FRAME_INIT; */
 #define GRAFT_FRAME_INIT {sizeof(graft_frame), 0, 0, 0, 0, NULL, 0}
 #define GRAFT_ANSWER_INIT {sizeof(graft_answer), GRAFT_UNKNOWN, 0, 0, NULL, 0}
-#define GRAFT_INFO_INIT {sizeof(graft_info), 0, 0, 0, 0, 0, NULL}
+#define GRAFT_INFO_INIT {sizeof(graft_info), 0, 0, 0, 0, 0, NULL, NULL, NULL}
 
 // The label of an answer that is not sure enough.
 #define GRAFT_UNKNOWN -1
@@ -153,8 +153,14 @@ typedef struct graft_info {
   // An answer whose largest probability is below this is GRAFT_UNKNOWN; 0 if
   // there is always a label.
   float unknown_below;
-  // The bundle's name; valid until graft_close().
+  // The bundle's name; valid until graft_close(), as the two below.
   const char *name;
+  // The form of the network that runs: "onnx" or "nnef".
+  const char *form;
+  // Which forms before it did not open here, and why; NULL if it is the first.
+  // It is worth a warning: the bundle was made for another engine, and the
+  // form that runs may need more time and memory to open.
+  const char *refused;
 } graft_info;
 
 // Three bytes a pixel: red, green, blue.

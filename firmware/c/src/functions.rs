@@ -30,8 +30,14 @@ pub struct graft_info {
     /// An answer whose largest probability is below this is GRAFT_UNKNOWN; 0 if
     /// there is always a label.
     pub unknown_below: f32,
-    /// The bundle's name; valid until graft_close().
+    /// The bundle's name; valid until graft_close(), as the two below.
     pub name: *const c_char,
+    /// The form of the network that runs: "onnx" or "nnef".
+    pub form: *const c_char,
+    /// Which forms before it did not open here, and why; NULL if it is the first.
+    /// It is worth a warning: the bundle was made for another engine, and the
+    /// form that runs may need more time and memory to open.
+    pub refused: *const c_char,
 }
 
 /// The library's version as in GRAFT_VERSION, to compare the two.
@@ -259,6 +265,8 @@ pub unsafe extern "C" fn graft_describe(
             temperature: model.calibration.temperature,
             unknown_below: model.calibration.unknown_below.unwrap_or(0.0),
             name: model.name.as_ptr(),
+            form: model.form.as_ptr(),
+            refused: model.refused.as_ref().map_or(ptr::null(), |refused| refused.as_ptr()),
         };
         // SAFETY: it was found to be one.
         unsafe { info.write(found) };

@@ -26,3 +26,4 @@ pub mod functions;
 pub mod model;
 mod pointer;
 pub mod status;
+mod text;

@@ -4,18 +4,22 @@ use std::ffi::CString;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
-use device::{Answer, Model};
+use device::{Answer, Model, Refusal};
 use graft_bundle::{Bundle, verify_signature};
 use graft_input::{RawFrame, decode};
 use graft_spec::{Answer as AnswerSpec, Calibration, ImageSpec, Input};
 
 use crate::failure::Failure;
+use crate::text::one_line;
 
 /// A model that was opened. One thread at a time may use it.
 // What never changes lies beside the lock, so that any thread may read it.
 pub struct graft_model {
     pub(crate) name: CString,
     pub(crate) labels: Vec<CString>,
+    pub(crate) form: CString,
+    /// The forms before it and why they did not open, if any.
+    pub(crate) refused: Option<CString>,
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) calibration: Calibration,
@@ -57,20 +61,17 @@ impl graft_model {
         let manifest = bundle.manifest();
         let Input::Image(spec) = &manifest.input;
         let AnswerSpec::Class(calibration) = manifest.answer;
-        let c_string = |text: &str| {
-            CString::new(text).expect("invariant: names and labels have no control characters")
-        };
+        let model = Model::open(&bundle)?;
+        let refused: Vec<String> = model.refusals().iter().map(Refusal::to_string).collect();
         Ok(graft_model {
-            name: c_string(manifest.name.as_str()),
-            labels: bundle.labels().names().iter().map(|label| c_string(label)).collect(),
+            name: one_line(manifest.name.as_str()),
+            labels: bundle.labels().names().iter().map(|label| one_line(label)).collect(),
+            form: one_line(model.format().name()),
+            refused: (!refused.is_empty()).then(|| one_line(&refused.join("; "))),
             width: spec.width,
             height: spec.height,
             calibration,
-            running: Mutex::new(Running {
-                model: Model::open(&bundle)?,
-                state: State::Unverified,
-                rgb: Vec::new(),
-            }),
+            running: Mutex::new(Running { model, state: State::Unverified, rgb: Vec::new() }),
         })
     }
 

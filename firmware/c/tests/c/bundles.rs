@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use device::Model;
+use device::{Model, NNEF_INPUT, to_nnef};
 use graft_bundle::{Bundle, Contents, ModelPart, References};
 use graft_input::{PixelFormat, RawFrame};
+use graft_spec::{Form, ModelFormat};
 
 use crate::firmware;
 
@@ -28,6 +29,32 @@ fn rewritten(network: Option<&[u8]>, change: impl FnOnce(&mut References)) -> Ve
         provenance: None,
     })
     .expect("the change leaves a bundle")
+}
+
+/// The tiny bundle with a second form of its network, which stands first.
+fn with_nnef(network: &[u8]) -> Vec<u8> {
+    let tiny = fs::read(tiny()).expect("the fixture is there");
+    let bundle = Bundle::parse(&tiny).expect("the fixture is a bundle");
+    let onnx = bundle.onnx();
+    let nnef =
+        Form { format: ModelFormat::Nnef, input: NNEF_INPUT.to_owned(), ..onnx.form.clone() };
+    let mut manifest = bundle.manifest().clone();
+    manifest.forms.insert(0, nnef);
+    let part = |bytes| ModelPart { bytes, references: onnx.references.clone() };
+    let labels = bundle.labels().clone();
+    let models = vec![part(network), part(onnx.model)];
+    graft_bundle::write(&Contents { manifest, labels, models, provenance: None })
+        .expect("two forms are a bundle")
+}
+
+/// The tiny bundle with both forms of its network.
+pub fn two_forms() -> Vec<u8> {
+    let tiny = fs::read(tiny()).expect("the fixture is there");
+    let bundle = Bundle::parse(&tiny).expect("the fixture is a bundle");
+    let (model, form) = (bundle.onnx().model, bundle.onnx().form);
+    let tensors = [(form.features.as_str(), 16), (form.logits.as_str(), 4)];
+    let nnef = to_nnef(model, &form.input, [1, 3, 32, 32], tensors);
+    with_nnef(&nnef.expect("the engine writes the fixture"))
 }
 
 /// The arguments of misuse.c; what has to be made is made in `folder`.
@@ -58,6 +85,7 @@ pub fn for_misuse(folder: &Path) -> Vec<String> {
         write("operator.graft", rewritten(Some(&operator), |_| {})),
         write("panicking.graft", rewritten(Some(&panicking), |_| {})),
         write("differing.graft", rewritten(None, |all| all.items[1].logits[2] += 0.1)),
+        write("forms.graft", with_nnef(b"no tar")),
     ];
     let text = |path: PathBuf| path.into_os_string().into_string().expect("paths are UTF-8");
     files.map(text).into_iter().chain(keys).chain(networks.map(text)).collect()
@@ -84,15 +112,16 @@ pub struct Expected {
 }
 
 pub fn expected(
+    bundle: &Path,
     format: PixelFormat,
     (width, height): (u32, u32),
     stride: usize,
     bytes: &[u8],
 ) -> Expected {
     let raw = RawFrame::new(format, width, height, stride, bytes).expect("a right frame");
-    let tiny = fs::read(tiny()).expect("the fixture is there");
-    let bundle = Bundle::parse(&tiny).expect("the fixture is a bundle");
-    let mut model = Model::open(&bundle).expect("the engine runs the fixture");
+    let bytes = fs::read(bundle).expect("the bundle is there");
+    let bundle = Bundle::parse(&bytes).expect("it is a bundle");
+    let mut model = Model::open(&bundle).expect("the engine runs it");
     let mut rgb = Vec::new();
     let answer = model.predict(raw.frame(&mut rgb)).expect("the engine answers");
     Expected {

@@ -24,7 +24,7 @@ fn the_guides_program_answers() {
     let frames = folder.path().join("frames");
     fs::write(&frames, [nv12, nv12, &nv12[1..]].concat()).unwrap();
     let said = run(Command::new(program).arg(bundles::tiny()).stdin(File::open(&frames).unwrap()));
-    let expected = bundles::expected(PixelFormat::Nv12, (640, 480), 640, nv12);
+    let expected = bundles::expected(&bundles::tiny(), PixelFormat::Nv12, (640, 480), 640, nv12);
     let line = match expected.decision.as_str() {
         "unknown" => "unknown\n".to_owned(),
         label => {

@@ -87,7 +87,7 @@ fn macros() -> String {
 /* What a struct begins with: graft_frame frame = GRAFT_FRAME_INIT; */
 #define GRAFT_FRAME_INIT {{sizeof(graft_frame), 0, 0, 0, 0, NULL, 0}}
 #define GRAFT_ANSWER_INIT {{sizeof(graft_answer), GRAFT_UNKNOWN, 0, 0, NULL, 0}}
-#define GRAFT_INFO_INIT {{sizeof(graft_info), 0, 0, 0, 0, 0, NULL}}"
+#define GRAFT_INFO_INIT {{sizeof(graft_info), 0, 0, 0, 0, 0, NULL, NULL, NULL}}"
     )
 }
 

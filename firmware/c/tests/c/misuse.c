@@ -12,7 +12,7 @@
 _Static_assert(sizeof(graft_status) == 4, "a status has 32 bits");
 _Static_assert(sizeof(graft_frame) == 16 + 3 * sizeof(void *), "graft_frame has holes");
 _Static_assert(sizeof(graft_answer) == 16 + 2 * sizeof(void *), "graft_answer has holes");
-_Static_assert(sizeof(graft_info) == 24 + sizeof(void *), "graft_info has holes");
+_Static_assert(sizeof(graft_info) == 24 + 3 * sizeof(void *), "graft_info has holes");
 _Static_assert(sizeof(size_t) == sizeof(void *), "size_t is as wide as a pointer");
 
 static int checks, wrong;
@@ -96,6 +96,18 @@ static void networks(const char *operator_bundle, const char *panicking, const c
   graft_close(model);
 }
 
+/* A form that does not open is passed over, and its reason is kept. */
+static void forms(const char *two_forms) {
+  graft_info info = GRAFT_INFO_INIT;
+  graft_model *model;
+  EXPECT(GRAFT_OK, "", graft_open_file(two_forms, NULL, &model));
+  EXPECT(GRAFT_OK, "", graft_verify(model));
+  EXPECT(GRAFT_OK, "", graft_describe(model, &info));
+  CHECK(strcmp(info.form, "onnx") == 0);
+  CHECK(info.refused != NULL && strncmp(info.refused, "nnef: ", 6) == 0);
+  graft_close(model);
+}
+
 static void frames(graft_model *model) {
   const graft_frame right = grey_frame();
   graft_frame frame = right;
@@ -169,6 +181,7 @@ static void asking(graft_model *model) {
   CHECK(info.labels == 4 && info.width == 32 && info.height == 32);
   CHECK(info.temperature > 0 && info.unknown_below >= 0 && info.unknown_below <= 1);
   CHECK(strcmp(info.name, "tiny") == 0);
+  CHECK(strcmp(info.form, "onnx") == 0 && info.refused == NULL);
 }
 
 struct task {
@@ -217,8 +230,8 @@ int main(int argc, char **argv) {
   graft_model *model = NULL;
   graft_frame frame = grey_frame();
   graft_answer answer = GRAFT_ANSWER_INIT;
-  if (argc != 10) {
-    fprintf(stderr, "misuse TINY DAMAGED MISSING SIGNED KEY OTHER OPERATOR PANICKING DIFFERING\n");
+  if (argc != 11) {
+    fprintf(stderr, "misuse TINY DAMAGED MISSING SIGNED KEY OTHER OPERATOR PANICKING DIFFERING FORMS\n");
     return 2;
   }
   for (size_t i = 0; i < sizeof pixels; ++i) {
@@ -229,6 +242,7 @@ int main(int argc, char **argv) {
   opening(argv[1], argv[2], argv[3]);
   signatures(argv[1], argv[4], argv[5], argv[6]);
   networks(argv[7], argv[8], argv[9]);
+  forms(argv[10]);
   EXPECT(GRAFT_MISUSE, "model is NULL", graft_verify(NULL));
   EXPECT(GRAFT_OK, "", graft_open_file(argv[1], NULL, &model));
   if (model != NULL) {

@@ -17,25 +17,26 @@ pub struct Case {
     expected: Expected,
 }
 
-/// One of each format with odd sizes where the format has them and padding after
-/// each row, and a PPM file; written to `folder`.
+/// One of each format with odd sizes and padding after each row, and a PPM file,
+/// for one form of the network or the other; written to `folder`.
 pub fn cases(folder: &Path) -> Vec<Case> {
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
         fs::write(&path, bytes).expect("there is room for a small picture");
         path.into_os_string().into_string().expect("paths are UTF-8")
     };
-    let bundle = bundles::tiny().into_os_string().into_string().expect("paths are UTF-8");
-    let raw = |format, name: &str, (width, height): (u32, u32), padding: usize| {
+    let onnx = bundles::tiny().into_os_string().into_string().expect("paths are UTF-8");
+    let nnef = write("two_forms.graft", &bundles::two_forms());
+    let raw = |bundle: &str, format, name: &str, (width, height): (u32, u32), padding: usize| {
         let stride = format_row(format, width) + padding;
         let rows = usize::try_from(format.rows(height)).expect("a small picture");
         // Slopes and edges; what they look like in another format does not matter.
         let bytes: Vec<u8> =
             synthetic(7, 128, 128).rgb().iter().copied().take(rows * stride).collect();
         Case {
-            expected: bundles::expected(format, (width, height), stride, &bytes),
+            expected: bundles::expected(bundle.as_ref(), format, (width, height), stride, &bytes),
             arguments: vec![
-                bundle.clone(),
+                bundle.to_owned(),
                 write(&format!("frame.{name}"), &bytes),
                 name.to_owned(),
                 width.to_string(),
@@ -47,15 +48,15 @@ pub fn cases(folder: &Path) -> Vec<Case> {
     let picture = synthetic(3, 32, 32);
     let ppm = [b"P6\n# a comment\n32 32\n255\n", picture.rgb()].concat();
     let ppm = Case {
-        arguments: vec![bundle.clone(), write("picture.ppm", &ppm)],
-        expected: bundles::expected(PixelFormat::Rgb, (32, 32), 96, picture.rgb()),
+        arguments: vec![onnx.clone(), write("picture.ppm", &ppm)],
+        expected: bundles::expected(onnx.as_ref(), PixelFormat::Rgb, (32, 32), 96, picture.rgb()),
     };
     vec![
-        raw(PixelFormat::Rgb, "rgb", (101, 70), 5),
-        raw(PixelFormat::Bgr, "bgr", (32, 32), 0),
-        raw(PixelFormat::Grey, "grey", (77, 91), 3),
-        raw(PixelFormat::Yuyv, "yuyv", (103, 60), 8),
-        raw(PixelFormat::Nv12, "nv12", (99, 75), 1),
+        raw(&onnx, PixelFormat::Rgb, "rgb", (101, 70), 5),
+        raw(&nnef, PixelFormat::Bgr, "bgr", (32, 32), 0),
+        raw(&onnx, PixelFormat::Grey, "grey", (77, 91), 3),
+        raw(&onnx, PixelFormat::Yuyv, "yuyv", (103, 60), 8),
+        raw(&nnef, PixelFormat::Nv12, "nv12", (99, 75), 1),
         ppm,
     ]
 }
@@ -126,7 +127,13 @@ fn the_example_reads_picture_files() {
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let case = Case {
         arguments: vec![text(&bundles::tiny()), text(&png)],
-        expected: bundles::expected(PixelFormat::Rgb, (width, height), stride, picture.rgb()),
+        expected: bundles::expected(
+            &bundles::tiny(),
+            PixelFormat::Rgb,
+            (width, height),
+            stride,
+            picture.rgb(),
+        ),
     };
     check_answers(&machine, &classify, &[case], 0.0);
 }
