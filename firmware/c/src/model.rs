@@ -1,11 +1,12 @@
 //! The handle: an opened model, guarded.
 
 use std::ffi::CString;
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use device::{Answer, Model, Refusal};
-use graft_bundle::{Bundle, verify_signature};
+use graft_bundle::{Bundle, BundleFile, verify_signature};
 use graft_input::{RawFrame, decode};
 use graft_spec::{Answer as AnswerSpec, Calibration, ImageSpec, Input};
 
@@ -41,38 +42,40 @@ enum State {
 }
 
 impl graft_model {
-    /// Reads a file into memory rather than mapping it: a mapped one that is
-    /// replaced in place would be other bytes than those whose signature held,
-    /// and one that is cut short would kill the process.
+    /// Reads the file a block at a time, so that the network is in memory once,
+    /// and never maps it: one that is cut short would kill the process.
     pub(crate) fn open_file(path: &Path, key: Option<&str>) -> Result<graft_model, Failure> {
         let unread = |source| Failure::File { path: path.to_owned(), source };
         // A fifo or a device might never end.
         if !std::fs::metadata(path).map_err(unread)?.is_file() {
             return Err(Failure::NotAFile { path: path.to_owned() });
         }
-        graft_model::open(&std::fs::read(path).map_err(unread)?, key)
+        let bundle = BundleFile::open(File::open(path).map_err(unread)?, key)?;
+        Ok(graft_model::of(Model::open_file(&bundle)?))
     }
 
     pub(crate) fn open(bytes: &[u8], key: Option<&str>) -> Result<graft_model, Failure> {
         if let Some(key) = key {
             verify_signature(bytes, key)?;
         }
-        let bundle = Bundle::parse(bytes)?;
-        let manifest = bundle.manifest();
+        Ok(graft_model::of(Model::open(&Bundle::parse(bytes)?)?))
+    }
+
+    fn of(model: Model) -> graft_model {
+        let manifest = model.manifest();
         let Input::Image(spec) = &manifest.input;
         let AnswerSpec::Class(calibration) = manifest.answer;
-        let model = Model::open(&bundle)?;
         let refused: Vec<String> = model.refusals().iter().map(Refusal::to_string).collect();
-        Ok(graft_model {
+        graft_model {
             name: one_line(manifest.name.as_str()),
-            labels: bundle.labels().names().iter().map(|label| one_line(label)).collect(),
+            labels: model.labels().names().iter().map(|label| one_line(label)).collect(),
             form: one_line(model.format().name()),
             refused: (!refused.is_empty()).then(|| one_line(&refused.join("; "))),
             width: spec.width,
             height: spec.height,
             calibration,
             running: Mutex::new(Running { model, state: State::Unverified, rgb: Vec::new() }),
-        })
+        }
     }
 
     /// For one call. It never waits: to wait would hide that two threads share
