@@ -116,7 +116,12 @@ impl Graftd {
                 Err(RecvTimeoutError::Timeout) => panic!("no end: {}", self.all_said()),
             }
         }
-        (self.child.wait().unwrap(), answers)
+        let status = self.child.wait().unwrap();
+        // Its standard error may still be on its way here.
+        while let Ok(line) = self.log.recv_timeout(PATIENCE) {
+            self.said.push(line);
+        }
+        (status, answers)
     }
 
     /// Waits for its end, asserts that it was a good one, and gives the answers
