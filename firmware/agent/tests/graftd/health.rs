@@ -189,6 +189,22 @@ fn metrics_are_served_to_this_machine() {
     graftd.ends_well();
 }
 
+/// Whoever connects and says nothing is cut off, and so is one that never ends.
+#[test]
+fn metrics_do_not_wait_for_ever() {
+    let mut graftd = Graftd::start(&["--source", "stdin", "--metrics", "0"]);
+    let line = graftd.says("metrics on ");
+    let address = line.split("http://").nth(1).unwrap().strip_suffix("/metrics").unwrap();
+    let mut silent = TcpStream::connect(address).unwrap();
+    let mut endless = TcpStream::connect(address).unwrap();
+    endless.write_all(&[b'a'; 20_000]).unwrap();
+    assert!(scrape(address, "/metrics").0.starts_with("HTTP/1.1 200"));
+    // Closed without an answer.
+    assert_eq!(silent.read(&mut [0; 10]).unwrap_or(0), 0);
+    assert_eq!(endless.read(&mut [0; 10]).unwrap_or(0), 0);
+    graftd.stops();
+}
+
 #[test]
 fn what_is_no_watchdog_is_refused() {
     let folder = tempfile::tempdir().unwrap();
