@@ -18,7 +18,7 @@ BENCH_ARGS ?=
 # Name another library on the command line: make test ORT_DYLIB_PATH=/path/to/libonnxruntime.so
 export ORT_DYLIB_PATH := $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 
-.PHONY: all build setup demo test check lint fmt docs bench fuzz clean distclean help
+.PHONY: all build setup demo test check device board soak lint fmt docs bench fuzz clean distclean help
 
 all: build ## the same as build
 
@@ -31,10 +31,19 @@ setup: ## fetch ONNX Runtime and the ELPV photos into .deps/ (117 MB, once)
 demo: setup build ## solar cells: train, compare the two engines, predict (minutes)
 	@PATH="$(TARGET_DIR)/release:$$PATH" tests/demo/run.sh
 
-test: setup ## all tests, doc tests included
+test: setup ## all tests, doc tests included; those for ARM where this machine can have them
 	@CARGO="$(CARGO)" tests/run.sh
 
 check: lint test ## lint, then test: what a change must pass
+
+device: ## graftd and libgraft_runtime for ARM, in target/device/ (sudo firmware/build/setup.sh once)
+	@$(PYTHON) firmware/build/device.py
+
+board: ## boot the aarch64 graftd on an emulated board with a camera (after device; 3 minutes)
+	@$(PYTHON) firmware/build/board/board.py
+
+soak: ## 200,000 frames through graftd, its memory watched (minutes)
+	GRAFT_SOAK_FRAMES=200000 $(CARGO) test --release --package graft-agent soak -- --nocapture
 
 lint: ## formatting, clippy and docs, warnings denied
 	@$(CARGO) fmt --version >/dev/null 2>&1 || { echo "lint: rustfmt is missing: rustup component add rustfmt" >&2; exit 2; }

@@ -1,19 +1,60 @@
 #!/bin/bash
 # Runs all tests, unit, integration and documentation, and ends with one plain
 # line: "N passed, N failed". Arguments go to cargo test.
+#
+# Tests of what runs on boards need cross compilers and emulators. As root on
+# Debian they are installed; where they cannot be had, what is not run is named at
+# the end. With GRAFT_DEMAND_DEVICE=1 that is an error instead.
 
 set -uo pipefail
+cd "$(dirname "$0")/.."
+
+not_run=("fuzzing (make fuzz)" "benchmarks (make bench)" "the booted board (make board)")
+skip=()
+
+firmware/build/setup.sh
+case $? in
+  0)
+    make --no-print-directory device || exit
+    if [ ! -e target/demo/solar.graft ]; then
+      not_run+=("the demo's bundle on ARM: there is none yet (make demo)")
+      skip+=(--skip on_arm::demo_bundle)
+    fi
+    ;;
+  3)
+    if [ "${GRAFT_DEMAND_DEVICE:-0}" = 1 ]; then
+      echo "the device tests are demanded, and this machine cannot run them: see above" >&2
+      exit 1
+    fi
+    not_run+=("device tests: this machine lacks what they need (sudo firmware/build/setup.sh)")
+    skip+=(--skip on_arm)
+    if [ ! -e "$(command -v mosquitto || echo /usr/sbin/mosquitto)" ]; then
+      not_run+=("MQTT against a broker: mosquitto is not installed")
+      export GRAFT_WITHOUT_MOSQUITTO=1
+    fi
+    ;;
+  *) exit 1 ;;
+esac
 
 # End-to-end tests run the command itself, and cargo builds a package's programs
 # for the tests of that package only.
 "${CARGO:-cargo}" build --release --workspace --bin graft || exit
 
-"${CARGO:-cargo}" test --release --workspace --no-fail-fast "$@" 2>&1 | awk '
+# What is skipped is told to the test programs: behind a "--".
+arguments=("$@")
+if [ ${#skip[@]} -gt 0 ]; then
+  [[ " $* " == *" -- "* ]] || arguments+=(--)
+  arguments+=("${skip[@]}")
+fi
+
+NOT_RUN=$(printf 'not run: %s\n' "${not_run[@]}")
+export NOT_RUN
+"${CARGO:-cargo}" test --release --workspace --no-fail-fast "${arguments[@]}" 2>&1 | awk '
   { print; fflush() }
   /^test result: / { passed += $4; failed += $6; ignored += $8 }
   END {
     print ""
-    print "not run by make test: fuzzing (make fuzz), benchmarks (make bench)"
+    print ENVIRON["NOT_RUN"]
     if (ignored) printf "ignored: %d\n", ignored
     printf "%d passed, %d failed\n", passed, failed
     exit failed != 0
