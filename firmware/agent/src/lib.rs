@@ -7,7 +7,7 @@
 //! source/     a camera, a folder, a stream or a file; on a thread of its own
 //! mailbox.rs  one slot between that thread and the loop: the newest frame wins
 //! picture.rs  bytes → RGB
-//! serve.rs    the loop: RGB → model → steady answer → line
+//! serve.rs    the loop around it all; answering.rs is what it does with a frame
 //! smooth/     many quick answers → one steady one
 //! answer.rs   an answer as a line of JSON
 //! reload.rs   another bundle beside the running one
@@ -20,6 +20,7 @@
 //! the program is what is meant to be used.
 
 mod answer;
+mod answering;
 mod bundle;
 mod cli;
 mod config;

@@ -3,21 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use graft_spec::Decision;
-
-use crate::answer::{self, Line, Top};
-use crate::bundle::{LoadError, Loaded};
-use crate::config::{Config, Smooth};
-use crate::counts::{Counts, is_said};
-use crate::health::{self, Manager, Metrics, Pulse, Seen, Sign, State, Watchdog, WatchdogError};
+use crate::answering::Answering;
+use crate::bundle::LoadError;
+use crate::config::Config;
+use crate::counts::Counts;
+use crate::health::{self, Manager, Metrics, Pulse, Sign, State, Watchdog, WatchdogError};
 use crate::job::{Job, JobError};
 use crate::keep::{KeepError, Keeper};
 use crate::mailbox::{Arrival, Captured, Mailbox};
-use crate::picture::Darkroom;
 use crate::reload::{Opening, Reload};
 use crate::signals;
-use crate::sink::{Sink, SinkError, Told};
-use crate::smooth::Smoother;
+use crate::sink::{Sink, SinkError};
 use crate::source::{self, SourceError, Station};
 use crate::stop::Stop;
 
@@ -128,7 +124,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
         stop: stop.clone(),
         once: config.once,
     };
-    let source = match source::start(source, station) {
+    let source = match source::start(source, station.clone()) {
         Ok(thread) => thread,
         Err(error) => {
             // A watchdog must not reset a board whose camera is misspelt.
@@ -138,35 +134,28 @@ pub fn run(config: Config) -> Result<(), Failure> {
     };
     pulse.manager().tell(State::Ready);
 
-    let mut answering = Answering {
-        smoother: Smoother::new(&config.smooth, loaded.labels.names().len(), loaded.unknown_below),
-        loaded,
-        smooth: config.smooth,
-        darkroom: Darkroom::default(),
-        keeper,
-        metrics,
-        mailbox: Arc::clone(&mailbox),
-        top: config.top,
-        sequence: 0,
-        ranks: Vec::new(),
-        line: Vec::new(),
-        steady: Steady::default(),
-    };
+    let mut answering = Answering::new(loaded, &config, keeper, metrics, Arc::clone(&mailbox));
     let mut reload = Reload::new(opening);
-    let outcome = answer_all(&mut answering, &mut sinks, &mut reload, &mut pulse, &counts);
+    let outcome = answer_all(&mut answering, &mut sinks, &mut reload, &mut pulse, &station);
     pulse.manager().tell(State::Stopping);
     stop.order();
     mailbox.abandon();
     let source = source.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    match outcome {
-        Err(Failure::Sink(SinkError::Closed)) => log::info!("{}: stopping", SinkError::Closed),
-        other => other?,
-    }
-    source?;
+    let outcome = match outcome {
+        Err(Failure::Sink(SinkError::Closed)) => {
+            log::info!("{}: stopping", SinkError::Closed);
+            Ok(())
+        }
+        other => other,
+    };
+    let outcome = outcome.and(source.map_err(Failure::from));
     // After a failure the hardware waits for whoever starts graftd again, and
-    // resets the board if nobody does.
-    pulse.release();
-    Ok(())
+    // resets the board if nobody does. Not if graftd never did its work: what is
+    // wrong with the configuration, a reset does not mend.
+    if outcome.is_ok() || !answering.has_answered() {
+        pulse.release();
+    }
+    outcome
 }
 
 fn answer_all(
@@ -174,16 +163,15 @@ fn answer_all(
     sinks: &mut [Sink],
     reload: &mut Reload,
     pulse: &mut Pulse,
-    counts: &Counts,
+    station: &Station,
 ) -> Result<(), Failure> {
-    let mailbox = Arc::clone(&answering.mailbox);
     let mut captured = Captured::empty();
     loop {
-        let sign = match mailbox.take(&mut captured, pulse.patience()) {
-            Arrival::Frame => match answering.answer(&captured, sinks, counts)? {
+        let sign = match station.mailbox.take(&mut captured, pulse.patience()) {
+            Arrival::Frame => match answering.answer(&captured, sinks, &station.counts)? {
                 Sign::Answered => Sign::Answered,
                 sign => {
-                    mailbox.refuse();
+                    station.mailbox.refuse();
                     sign
                 }
             },
@@ -199,8 +187,7 @@ fn answer_all(
             match opened {
                 Ok(loaded) => answering.change_to(loaded),
                 Err(error) => {
-                    answering.metrics.refused_reloads.one();
-                    log::error!("the running bundle stays: {error}");
+                    answering.keep_running(&error);
                 }
             }
             if !reload.is_running() {
@@ -208,141 +195,5 @@ fn answer_all(
             }
         }
         pulse.beat(sign, Instant::now());
-    }
-}
-
-/// All that one frame's answer needs.
-struct Answering {
-    loaded: Loaded,
-    smooth: Smooth,
-    smoother: Smoother,
-    darkroom: Darkroom,
-    keeper: Option<Keeper>,
-    metrics: Arc<Metrics>,
-    mailbox: Arc<Mailbox>,
-    top: usize,
-    sequence: u64,
-    ranks: Vec<usize>,
-    line: Vec<u8>,
-    steady: Steady,
-}
-
-/// The steady answer that the sinks know of, by name, as another bundle has
-/// other labels.
-#[derive(Debug, Default)]
-struct Steady {
-    known: bool,
-    name: String,
-}
-
-impl Answering {
-    fn answer(
-        &mut self,
-        captured: &Captured,
-        sinks: &mut [Sink],
-        counts: &Counts,
-    ) -> Result<Sign, Failure> {
-        let started = Instant::now();
-        let frame = match self.darkroom.develop(captured, self.loaded.background) {
-            Ok(frame) => frame,
-            Err(error) => {
-                let count = counts.unreadable.one();
-                // A picture with a name is always named.
-                if !captured.name.is_empty() {
-                    log::warn!("{}: {error}", captured.name);
-                } else if is_said(count) {
-                    log::warn!("a frame cannot be read ({count} so far): {error}");
-                }
-                return Ok(Sign::Idle);
-            }
-        };
-        let answer = match self.loaded.model.predict(frame) {
-            Ok(answer) => answer,
-            Err(error) => {
-                let count = self.metrics.failed.one();
-                if is_said(count) {
-                    log::error!("a frame has no answer ({count} so far): {error}");
-                }
-                return Ok(Sign::Failed);
-            }
-        };
-        let stable = self.smoother.push(answer.decision, answer.probabilities);
-        let latency = started.elapsed();
-
-        let labels = &self.loaded.labels;
-        answer::rank(answer.probabilities, self.top.max(2), &mut self.ranks);
-        let best = self.ranks[0];
-        let probability = answer.probabilities[best];
-        let unknown = answer.decision == Decision::Unknown;
-        let stable = answer::label(labels, stable);
-        let changed = self.steady.get() != stable;
-        let (time_ms, monotonic_us) = answer::moment(captured.at);
-        let line = Line {
-            sequence: self.sequence,
-            time_ms,
-            monotonic_us,
-            name: Some(captured.name.as_str()).filter(|name| !name.is_empty()),
-            label: answer::label(labels, answer.decision),
-            unknown,
-            probability,
-            top: Top {
-                labels,
-                probabilities: answer.probabilities,
-                ranks: &self.ranks[..self.ranks.len().min(self.top)],
-            },
-            stable,
-            changed,
-            latency_us: latency.as_micros() as u64,
-            age_us: captured.at.elapsed().as_micros() as u64,
-            dropped: self.mailbox.dropped(),
-        };
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, &line)
-            .expect("invariant: plain values, and a Vec takes all of them");
-        self.line.push(b'\n');
-        let told = Told {
-            line: &self.line,
-            sequence: self.sequence,
-            probability,
-            stable,
-            changed_from: changed.then_some(self.steady.get()),
-        };
-        sinks.iter_mut().try_for_each(|sink| sink.tell(&told))?;
-
-        self.metrics.answered(Seen { latency, probability, unknown, changed });
-        if let Some(keeper) = &mut self.keeper {
-            let margin =
-                self.ranks.get(1).map_or(1.0, |&next| probability - answer.probabilities[next]);
-            keeper.offer(frame, unknown, margin, &labels[best]);
-        }
-        self.steady.set(stable);
-        self.sequence += 1;
-        Ok(Sign::Answered)
-    }
-
-    /// Goes on with another bundle; the steady answer stays if that has it too.
-    fn change_to(&mut self, loaded: Loaded) {
-        let kept = self.steady.get().and_then(|label| loaded.labels.index_of(label));
-        self.smoother =
-            Smoother::new(&self.smooth, loaded.labels.names().len(), loaded.unknown_below);
-        if let Some(label) = kept {
-            self.smoother.resume(label);
-        }
-        log::info!("{} takes over from {}", loaded.name, self.loaded.name);
-        self.metrics.reloaded(&loaded.name);
-        self.loaded = loaded;
-    }
-}
-
-impl Steady {
-    fn get(&self) -> Option<&str> {
-        self.known.then_some(self.name.as_str())
-    }
-
-    fn set(&mut self, label: Option<&str>) {
-        self.known = label.is_some();
-        if let Some(label) = label {
-            label.clone_into(&mut self.name);
-        }
     }
 }

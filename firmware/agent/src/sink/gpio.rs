@@ -24,7 +24,11 @@ impl Gpio {
         settings: &config::Gpio,
     ) -> Result<Gpio, SinkError> {
         let mut builder = Request::builder();
-        builder.on_chip(chip).with_consumer("graftd").with_line(line).as_output(Value::Inactive);
+        builder
+            .on_chip(chip)
+            .with_consumer(consumer(label))
+            .with_line(line)
+            .as_output(Value::Inactive);
         if settings.active_low {
             builder.as_active_low();
         }
@@ -55,6 +59,27 @@ impl Drop for Gpio {
     }
 }
 
+/// Under which name `gpioinfo` shows the line: with its label, of which the kernel
+/// takes what fits into 31 bytes.
+fn consumer(label: &str) -> String {
+    let mut name = format!("graftd {label}");
+    while name.len() > 31 {
+        name.pop();
+    }
+    name
+}
+
 fn refused(chip: &Path, line: u32, error: &gpiocdev::Error) -> SinkError {
     SinkError::Gpio { chip: chip.to_owned(), line, reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_shown_with_its_label() {
+        assert_eq!(consumer("crack"), "graftd crack");
+        assert_eq!(consumer(&"ä".repeat(40)), format!("graftd {}", "ä".repeat(12)));
+    }
 }
