@@ -48,7 +48,8 @@ class Said:
 
     answers: list[dict] = field(default_factory=list)
     memory: dict[str, dict[str, int]] = field(default_factory=dict)
-    lines: dict[str, str] = field(default_factory=dict)
+    # By their number in the whole system.
+    lines: dict[int, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
 
@@ -192,8 +193,8 @@ def read(console: list[str]) -> Said:
             when, name, size = rest.split()
             said.memory.setdefault(when, {})[name.rstrip(":")] = int(size)
         elif kind == "line":
-            names, _, level = rest.rsplit(" ", 2)
-            said.lines[names] = level
+            number, level = rest.split()
+            said.lines[int(number)] = level
         elif kind == "metric":
             if not rest.startswith("#"):
                 name, _, value = rest.rpartition(" ")
@@ -203,7 +204,7 @@ def read(console: list[str]) -> Said:
     return said
 
 
-def wrong(said: Said, board: dict, seconds: int) -> list[str]:
+def wrong(said: Said, board: dict, sinks: list[str], seconds: int) -> list[str]:
     """What does not hold, in words."""
     found = [word for word in said.words if word.startswith("failed")]
 
@@ -238,13 +239,15 @@ def wrong(said: Said, board: dict, seconds: int) -> list[str]:
     reported = said.metrics.get("process_resident_memory_bytes", 0)
     demand(abs(reported - resident) < 0.1 * resident + 1, f"the metrics say {reported:,.0f} bytes")
 
-    # A line for each label of the bundle; the one that is high is the answer.
-    demand(len(said.lines) == 4, f"graftd holds {len(said.lines)} GPIO lines, not 4")
-    high = [name for name, level in said.lines.items() if level == "hi"]
+    # A line for each label, in the order of graftd.toml; the answer's is high.
+    labels = [sink.rpartition("=")[2] for sink in sinks if sink.startswith("gpio:")]
+    shown = dict(zip(labels, (level for _, level in sorted(said.lines.items()))))
     stable = {answer["stable"] for answer in answers[-3:]}
+    demand(len(said.lines) == len(labels), f"graftd holds the GPIO lines {said.lines}")
     demand(stable != {None}, "no answer was a label")
     if len(stable) == 1:
-        demand(len(high) == 1, f"lines {high} are high, the answer is {stable}")
+        high = {label for label, level in shown.items() if level == "hi"}
+        demand(high == stable, f"lines {high} are high, the answer is {stable}")
 
     demand("stopped 0" in said.words, "SIGTERM did not stop graftd cleanly")
     demand("alive after a clean stop" in said.words, "a clean stop left the watchdog armed")
@@ -268,7 +271,7 @@ def main() -> int:
     if wanted.console:
         wanted.console.write_text("\n".join(console) + "\n")
     said = read(console)
-    found = wrong(said, board, wanted.seconds)
+    found = wrong(said, board, tomllib.loads(settings)["sinks"], wanted.seconds)
 
     answers = said.answers
     if answers:
@@ -281,7 +284,8 @@ def main() -> int:
     for line in found:
         print(f"board: wrong: {line}", file=sys.stderr)
     if found:
-        print("\n".join(console[-40:]), file=sys.stderr)
+        rest = [line for line in console if not line.startswith(("board: answer ", "board: metric "))]
+        print("\n".join(rest[-40:]), file=sys.stderr)
     return 1 if found else 0
 
 
