@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use graft_host::answer::AnswerError;
 use graft_host::atomic::WriteError;
 use graft_host::backbone::BackboneError;
+use graft_host::bench::{BenchError, Step};
 use graft_host::bundle_file::{BundleError, BundleFileError};
 use graft_host::cache::CacheError;
 use graft_host::catalogue::{AddError, CatalogueError};
@@ -29,6 +30,7 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref().and_then(backbone))
             .or_else(|| cause.downcast_ref().and_then(run))
             .or_else(|| cause.downcast_ref().and_then(bundle))
+            .or_else(|| cause.downcast_ref().and_then(bench))
             .or_else(|| cause.downcast_ref().and_then(inspect))
             .or_else(|| cause.downcast_ref().and_then(file))
             .or_else(|| cause.downcast_ref().and_then(add))
@@ -43,7 +45,8 @@ pub fn is_cancelled(error: &anyhow::Error) -> bool {
     }
     let run = matches!(error.downcast_ref(), Some(RunError::Cancelled));
     let answer = matches!(error.downcast_ref(), Some(AnswerError::Cancelled));
-    run || answer
+    let bench = matches!(error.downcast_ref(), Some(BenchError::Cancelled));
+    run || answer || bench
 }
 
 const CACHE: &str = "clear it with `graft cache clear`, or do without it with --no-cache";
@@ -135,6 +138,23 @@ fn bundle(error: &BundleFileError) -> Option<String> {
             }
             _ => COPY.to_owned(),
         }),
+        _ => None,
+    }
+}
+
+fn bench(error: &BenchError) -> Option<String> {
+    match error {
+        BenchError::Graftd { .. } => Some(
+            "`make device` builds it into target/device/ of a checkout; or name one with --graftd"
+                .to_owned(),
+        ),
+        BenchError::NoBuild { .. } => {
+            Some("name a graftd that runs on it with --graftd".to_owned())
+        }
+        BenchError::Board { step: Step::Connect, .. } => Some(
+            "check that `ssh HOST true` works without a password, by a key that your agent holds"
+                .to_owned(),
+        ),
         _ => None,
     }
 }

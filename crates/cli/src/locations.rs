@@ -90,8 +90,23 @@ fn libraries(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The folders in which programs are looked for.
-pub fn search_path() -> Vec<PathBuf> {
+fn search_path() -> Vec<PathBuf> {
     // A relative entry would run whatever lies in the current folder.
     let folders = |path| std::env::split_paths(&path).filter(|p| p.is_absolute()).collect();
     var_os("PATH").map(folders).unwrap_or_default()
+}
+
+/// A program of that name, in the first of those folders that has it.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    search_path().into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// What is running.
+pub fn this_program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("the system does not say where this program lies")
+}
+
+/// Where files lie that nobody needs afterwards.
+pub fn scratch() -> PathBuf {
+    std::env::temp_dir()
 }

@@ -81,6 +81,7 @@ impl<'a> Display<'a> {
             Stage::Features => ("features", "photos"),
             Stage::Head => ("head    ", "settings"),
             Stage::Predict => ("answers ", "photos"),
+            Stage::Measure => ("measures", "processes"),
         };
         let bar = match total {
             Some(total) => ProgressBar::new(total).with_style(style(&format!(

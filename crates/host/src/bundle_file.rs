@@ -82,6 +82,11 @@ impl BundleFile {
             .map_err(|source| BundleFileError::Bundle { path: self.path.clone(), source })
     }
 
+    /// Where it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The file's bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -6,7 +6,7 @@
 //! ```text
 //! examples ─► photos ─► features (cache, engine, provider) ─► sides ─► train ─► graft ─► a bundle
 //! catalogue, stated ─► backbone ──────┘
-//! a bundle ─► answer, compare
+//! a bundle ─► answer, compare, bench
 //! ```
 //!
 //! No type of an engine is public; nothing prints, exits, or reads the
@@ -33,6 +33,7 @@
 pub mod answer;
 pub mod atomic;
 pub mod backbone;
+pub mod bench;
 pub mod bundle_file;
 pub mod cache;
 pub mod catalogue;

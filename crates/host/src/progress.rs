@@ -27,6 +27,8 @@ pub enum Stage {
     Head,
     /// Running photos through whole networks.
     Predict,
+    /// Running processes that measure.
+    Measure,
 }
 
 /// Where events go. Answering [`ControlFlow::Break`] stops the work soon, and

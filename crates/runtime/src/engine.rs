@@ -1,5 +1,9 @@
 mod nnef;
 mod onnx;
+#[cfg(feature = "bench")]
+mod profile;
+#[cfg(feature = "bench")]
+mod stock;
 
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +14,10 @@ use graft_spec::ModelFormat;
 use tract_onnx::prelude::*;
 
 pub(crate) use self::nnef::INPUT as NNEF_INPUT;
+#[cfg(feature = "bench")]
+pub(crate) use self::profile::NodeTime;
+#[cfg(feature = "bench")]
+pub(crate) use self::stock::Stock;
 use crate::error::{EngineError, OpenError, Shape};
 
 /// One model in the engine, ready to run one example at a time.

@@ -33,6 +33,8 @@
 //! An ONNX model whose weights are in other files is refused: nothing but the
 //! bundle is ever read.
 
+#[cfg(feature = "bench")]
+pub mod bench;
 mod engine;
 mod error;
 mod host;

@@ -257,6 +257,18 @@ impl Model {
         })
     }
 
+    /// How long each node of the network takes for this tensor, over so many runs.
+    #[cfg(feature = "bench")]
+    pub(crate) fn profile(
+        &mut self,
+        prepared: &[f32],
+        runs: u32,
+    ) -> Result<Vec<crate::engine::NodeTime>, RunError> {
+        // Checks the tensor, fills it in and warms up.
+        self.predict_tensor(prepared)?;
+        Ok(self.engine.profile(runs)?)
+    }
+
     /// The names of the classes, in the order of the logits.
     pub fn labels(&self) -> &Labels {
         &self.labels

@@ -16,6 +16,7 @@ graftd: looks at frames and says what is in them, for months
 
 usage: graftd --bundle FILE --source SOURCE [--sink SINK]... [flags]
        graftd --config FILE [flags]
+       graftd bench --bundle FILE    say what a bundle costs here (graftd bench --help)
 
   --config FILE            settings in TOML; flags win over it
   --check-config           say whether configuration and flags are right, and stop
@@ -60,6 +61,12 @@ pub enum Command {
     CheckBundle(Box<Config>),
     /// Run.
     Run(Box<Config>),
+    /// Print [`crate::BENCH_HELP`].
+    #[cfg(feature = "bench")]
+    BenchHelp,
+    /// Measure.
+    #[cfg(feature = "bench")]
+    Bench(graft_runtime::bench::Task),
 }
 
 /// Wrong flags, or a wrong file that they name.
@@ -89,6 +96,14 @@ pub enum CliError {
     /// The configuration file.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// `graftd bench` with flags that contradict each other.
+    #[cfg(feature = "bench")]
+    #[error("{0}: see graftd bench --help")]
+    Bench(#[from] graft_runtime::bench::TaskError),
+    /// `graftd bench` of a build that cannot.
+    #[cfg(not(feature = "bench"))]
+    #[error("this graftd was built without bench: the whole graftd has it, graftd-core does not")]
+    NoBench,
 }
 
 /// Reads the arguments after the program's name.
@@ -98,6 +113,12 @@ pub enum CliError {
 /// The first flag that is wrong, or the configuration file.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, CliError> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.first().is_some_and(|first| first == "bench") {
+        #[cfg(feature = "bench")]
+        return crate::bench::parse(&arguments[1..]);
+        #[cfg(not(feature = "bench"))]
+        return Err(CliError::NoBench);
+    }
     // The file first: flags win wherever they stand.
     let mut config = match config_file(&arguments)? {
         Some(path) => Config::read(&path)?,

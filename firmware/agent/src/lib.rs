@@ -14,6 +14,7 @@
 //! sink/       standard output, a socket, MQTT, a program, a GPIO line
 //! health/     systemd, the watchdog, metrics
 //! keep/       frames that were hard to tell
+//! bench.rs    what a bundle costs here; apart from all the others
 //! ```
 //!
 //! It is a library so that its tests can count what the whole loop allocates;
@@ -21,6 +22,8 @@
 
 mod answer;
 mod answering;
+#[cfg(feature = "bench")]
+mod bench;
 mod bundle;
 mod cli;
 mod config;
@@ -39,6 +42,8 @@ mod smooth;
 mod source;
 mod stop;
 
+#[cfg(feature = "bench")]
+pub use bench::{BenchFailure, HELP as BENCH_HELP, bench};
 pub use bundle::{LoadError, LoadProblem};
 pub use cli::{CliError, Command, HELP, parse};
 pub use config::{

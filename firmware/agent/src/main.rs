@@ -8,6 +8,9 @@ use graft_agent::{Command, Config, Failure, HELP};
 /// Wrong flags or configuration: starting again does not help.
 const WRONG: u8 = 2;
 
+/// The frames, the bundle or the board.
+const FAILED: u8 = 1;
+
 fn main() -> ExitCode {
     let command = match graft_agent::parse(std::env::args_os().skip(1)) {
         Ok(command) => command,
@@ -22,6 +25,13 @@ fn main() -> ExitCode {
         },
         Command::CheckBundle(config) => return work(*config, graft_agent::check_bundle),
         Command::Run(config) => return work(*config, graft_agent::run),
+        #[cfg(feature = "bench")]
+        Command::BenchHelp => say(graft_agent::BENCH_HELP),
+        #[cfg(feature = "bench")]
+        Command::Bench(task) => match graft_agent::bench(&task) {
+            Ok(line) => say(&line),
+            Err(error) => return failed(FAILED, &error),
+        },
     }
     ExitCode::SUCCESS
 }
@@ -33,7 +43,7 @@ fn work(config: Config, act: fn(Config) -> Result<(), Failure>) -> ExitCode {
         Err(Failure::Job(error)) => failed(WRONG, &error),
         Err(error) => {
             log::error!("{error}");
-            ExitCode::FAILURE
+            ExitCode::from(FAILED)
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use clap::Args;
@@ -165,7 +165,7 @@ fn for_boards() -> Vec<Check> {
     ];
     tools
         .into_iter()
-        .map(|(name, program, cure)| match find_program(program) {
+        .map(|(name, program, cure)| match crate::locations::find_program(program) {
             Some(path) => match first_line(&path) {
                 Ok(line) => {
                     Check::of(name, false, Ok(format!("{line} at {}", path.display())), cure)
@@ -175,10 +175,6 @@ fn for_boards() -> Vec<Check> {
             None => Check::missing(name, false, cure),
         })
         .collect()
-}
-
-fn find_program(name: &str) -> Option<PathBuf> {
-    crate::locations::search_path().into_iter().map(|f| f.join(name)).find(|p| p.is_file())
 }
 
 fn first_line(program: &Path) -> Result<String, String> {

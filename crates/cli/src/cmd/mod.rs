@@ -5,6 +5,8 @@ use clap::Subcommand;
 use crate::args::Context;
 use crate::output::Outcome;
 
+pub mod bench;
+pub mod bench_process;
 pub mod cache;
 pub mod compare;
 pub mod completions;
@@ -48,6 +50,8 @@ verbs! {
     Evaluate(evaluate) = "evaluate",
     Predict(predict) = "predict",
     Compare(compare) = "compare",
+    Bench(bench) = "bench",
+    BenchProcess(bench_process) = "bench-process",
     Export(export) = "export",
     Cache(cache) = "cache",
     Completions(completions) = "completions",

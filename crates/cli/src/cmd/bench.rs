@@ -1,0 +1,89 @@
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use graft_host::bench::{Bench, Effort, Graftd, HostName, Place, bench};
+use graft_host::bundle_file::{BundleFacts, BundleFile};
+use graft_runtime::bench::Task;
+use serde::Serialize;
+
+use crate::args::Context;
+use crate::cmd::bench_process;
+use crate::locations::{find_program, scratch, this_program};
+use crate::output::{Outcome, print};
+use crate::progress::Display;
+use crate::text;
+
+/// Where `make device` puts what runs on boards, seen from the checkout.
+const BUILDS: &str = "target/device";
+
+/// Measure what a bundle costs, here or on a board
+///
+/// Start-up and memory of fresh processes, then frame after frame in one process,
+/// each in turns with the device engine alone on the same ONNX. On a board: graftd,
+/// the bundle and its ONNX model are copied into a temporary folder over ssh, and
+/// removed at the end.
+#[derive(Args)]
+pub struct Cmd {
+    /// The bundle
+    bundle: PathBuf,
+
+    /// Measure on this board: a host that `ssh` reaches without a password
+    #[arg(long, value_name = "HOST", value_parser = host)]
+    device: Option<HostName>,
+
+    /// The graftd to copy there [default: target/device/ARCH/graftd, by the board's processor]
+    #[arg(long, value_name = "FILE", requires = "device")]
+    graftd: Option<PathBuf>,
+
+    /// Frames to time
+    #[arg(long, value_name = "N", default_value_t = Task::FRAMES, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    frames: u32,
+
+    /// Starts of each, of which the medians are shown
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+}
+
+/// Field names are those of docs/json.md.
+#[derive(Serialize)]
+pub struct Report {
+    #[serde(flatten)]
+    pub bench: Bench,
+    pub bundle: BundleFacts,
+}
+
+impl Cmd {
+    pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
+        let file = BundleFile::read(&self.bundle)?;
+        let bundle = file.parse()?;
+        let (program, ssh);
+        let place = match &self.device {
+            None => {
+                program = this_program()?;
+                Place::Here { program: &program, words: &[bench_process::NAME] }
+            }
+            Some(host) => {
+                ssh = find_program("ssh").context(
+                    "there is no ssh on PATH: install OpenSSH's client (Debian's openssh-client)",
+                )?;
+                let graftd = match &self.graftd {
+                    Some(path) => Graftd::File(path),
+                    None => Graftd::In(BUILDS.as_ref()),
+                };
+                Place::Board { ssh: &ssh, host, graftd }
+            }
+        };
+        let effort = Effort { frames: self.frames, rounds: self.rounds };
+        let mut display = Display::new(context);
+        let mut on = |event: graft_host::progress::Event<'_>| display.show(event);
+        let bench = bench(&file, &bundle, place, effort, &scratch(), &mut on)?;
+        let report = Report { bench, bundle: file.facts(&bundle) };
+        print(context.global, "bench", &report, || text::bench::result(&report))?;
+        Ok(Outcome::Yes)
+    }
+}
+
+fn host(text: &str) -> Result<HostName, graft_host::bench::HostNameError> {
+    HostName::new(text)
+}

@@ -1,0 +1,130 @@
+use std::fmt::Write;
+
+use graft_host::bench::{Bench, Ratios};
+use graft_runtime::bench::{Cost, Latency, Memory};
+
+use super::{bytes, percent, table};
+use crate::cmd::bench::Report;
+
+/// Operators below this share are in the JSON only.
+const SHOWN_SHARE: f64 = 0.005;
+
+/// The slowest nodes that are shown; more are in the JSON.
+const SHOWN_NODES: usize = 5;
+
+pub fn result(r: &Report) -> String {
+    let b = &r.bench;
+    let place = match &b.device {
+        Some(host) => format!("on {host} ({})", b.machine),
+        None => format!("on this machine ({})", b.machine),
+    };
+    let form = b.form.name().to_uppercase();
+    let mut text = format!("\n{}: {form} in {} {place}\n\n", r.bundle.name, b.engine);
+    text += &match (&b.ratios, &b.stock_problem) {
+        (Some(ratios), _) => shares(ratios),
+        (None, Some(why)) => format!("  no comparison: the engine alone does not run it: {why}\n"),
+        (None, None) => String::new(),
+    };
+    let _ = write!(text, "\n{}\n{}\n{}", latency(b), start(b), memory(b));
+    let _ = writeln!(
+        text,
+        "\n  \"stock\" is the engine alone, on the bundle's ONNX: {} starts of each and {} frames, in turns",
+        b.rounds, b.frames
+    );
+    if let Some(difference) = b.logits_max_abs_diff {
+        let _ = writeln!(text, "  largest difference of a logit between the two: {difference:.1e}");
+    }
+    let _ = write!(text, "\n{}", profile(b));
+    text
+}
+
+fn shares(r: &Ratios) -> String {
+    let rows: Vec<Vec<String>> = [
+        ("time of a frame", r.latency),
+        ("CPU time of opening", r.open_cpu),
+        ("memory, most", r.peak_memory),
+        ("memory, steady", r.steady_memory),
+    ]
+    .map(|(what, ratio)| vec![what.to_owned(), format!("{ratio:.2}")])
+    .into();
+    table(&["bundle as a share of stock", ""], &rows)
+}
+
+fn latency(b: &Bench) -> String {
+    let row = |what: &str, l: &Latency| {
+        let times = [l.p50_ms, l.p90_ms, l.p99_ms, l.max_ms];
+        [what.to_owned()].into_iter().chain(times.map(ms)).collect::<Vec<_>>()
+    };
+    let mut rows = vec![row("bundle", &b.latency.bundle)];
+    rows.extend(b.latency.stock.as_ref().map(|l| row("stock", l)));
+    rows.push(row("preparing 640×480", &b.latency.preparation));
+    table(&["a frame, in ms", "p50", "p90", "p99", "max"], &rows)
+}
+
+fn start(b: &Bench) -> String {
+    let ours = &b.start.bundle;
+    let other = b.start.stock.as_ref();
+    let row = |what: &str, ours: Option<Cost>, other: Option<Cost>| {
+        let cells = [ours, other].into_iter().flat_map(|cost| match cost {
+            Some(cost) => [ms(cost.wall_ms), ms(cost.cpu_ms)],
+            None => [String::new(), String::new()],
+        });
+        [what.to_owned()].into_iter().chain(cells).collect::<Vec<_>>()
+    };
+    table(
+        &["start, in ms", "bundle", "CPU", "stock", "CPU"],
+        &[
+            row("reading, digests", Some(ours.read), None),
+            row("opening", Some(ours.open), other.map(|s| s.open)),
+            row("replaying references", Some(ours.replay), None),
+            row("first answer", Some(ours.first_answer), other.map(|s| s.first_answer)),
+            row("all", Some(ours.total), other.map(|s| s.total)),
+        ],
+    )
+}
+
+fn memory(b: &Bench) -> String {
+    let row = |what: &str, of: fn(&Memory) -> u64| {
+        let other = b.start.stock.as_ref().map(|s| bytes(of(&s.memory)));
+        vec![what.to_owned(), bytes(of(&b.start.bundle.memory)), other.unwrap_or_default()]
+    };
+    table(
+        &["resident memory", "bundle", "stock"],
+        &[
+            row("the program itself", |m| m.program_bytes),
+            row("after the first answer", |m| m.steady_bytes),
+            row("most until then", |m| m.peak_bytes),
+        ],
+    )
+}
+
+fn profile(b: &Bench) -> String {
+    let shown = b.profile.operators.iter().filter(|o| o.share >= SHOWN_SHARE);
+    let rows: Vec<Vec<String>> = shown
+        .map(|o| vec![o.operator.clone(), o.nodes.to_string(), ms(o.ms), percent(o.share)])
+        .collect();
+    let mut text = table(&["operator", "nodes", "ms", "share"], &rows);
+    text.push('\n');
+    let rows: Vec<Vec<String>> = b
+        .profile
+        .slowest
+        .iter()
+        .take(SHOWN_NODES)
+        .map(|n| {
+            let output = n.output.clone().unwrap_or_default();
+            vec![n.node.clone(), n.operator.clone(), output, ms(n.ms), percent(n.share)]
+        })
+        .collect();
+    text += &table(&["slowest node", "operator", "output", "ms", "share"], &rows);
+    text
+}
+
+/// Three digits that matter.
+fn ms(value: f64) -> String {
+    match value {
+        v if v < 1.0 => format!("{v:.3}"),
+        v if v < 10.0 => format!("{v:.2}"),
+        v if v < 100.0 => format!("{v:.1}"),
+        v => format!("{v:.0}"),
+    }
+}

@@ -1,0 +1,192 @@
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use graft_bundle::Bundle;
+use graft_input::{Frame, Preparer, synthetic};
+use graft_spec::{Input, ModelFormat};
+use serde::{Deserialize, Serialize};
+
+use super::BenchError;
+use super::cost::{Cost, Memory, Meter, metered, resident};
+use super::latency::Latency;
+use super::profile::Profile;
+use crate::engine::Stock;
+use crate::{ENGINE, EngineError, Model, OpenError, RunError};
+
+/// Frames that are run before the clock starts: caches fill and clocks rise.
+const WARM_UP: u32 = 5;
+
+/// Runs with a clock around every node.
+const PROFILED: u32 = 20;
+
+/// What is prepared: a camera's frame.
+const FRAME: (u32, u32) = (640, 480);
+
+/// What a process that runs a bundle costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BundleRun {
+    /// The engine and its version.
+    pub engine: String,
+    /// The form that was opened: the first that opens here.
+    pub form: ModelFormat,
+    /// To its first answer.
+    pub start: BundleStart,
+    /// Frame after frame; nothing if none were asked for.
+    pub frames: Option<Frames>,
+}
+
+/// From a bundle's file to an answer, as a device goes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BundleStart {
+    /// CPU time of the process before it read anything.
+    pub program_cpu_ms: f64,
+    /// Reading the file and checking its digests.
+    pub read: Cost,
+    /// Opening its model.
+    pub open: Cost,
+    /// Replaying its references.
+    pub replay: Cost,
+    /// The first answer, preparation included.
+    pub first_answer: Cost,
+    /// All of it.
+    pub total: Cost,
+    /// Of the process.
+    pub memory: Memory,
+}
+
+/// Frame after frame, taking turns with the engine without graft.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Frames {
+    /// How many were timed.
+    pub frames: u32,
+    /// Making the tensor of a frame of 640 × 480.
+    pub preparation: Latency,
+    /// Tensor to answer.
+    pub bundle: Latency,
+    /// The same tensor in the engine without graft; nothing if it was not asked.
+    pub stock: Option<Latency>,
+    /// The largest difference of a logit between the two; nothing if it was not
+    /// asked, or is not a number.
+    pub logits_max_abs_diff: Option<f32>,
+    /// Where the bundle's time goes.
+    pub profile: Profile,
+}
+
+pub(super) fn run(path: &Path, frames: u32, onnx: Option<&Path>) -> Result<BundleRun, BenchError> {
+    let (program_bytes, _) = resident()?;
+    let picture = synthetic(1, FRAME.0, FRAME.1);
+    let all = Meter::start();
+    let bundle_error = |source| BenchError::Bundle { path: path.to_owned(), source };
+    let (bytes, reading) = metered(|| std::fs::read(path))
+        .map_err(|source| BenchError::Read { path: path.to_owned(), source })?;
+    let (bundle, checking) = metered(|| Bundle::parse(&bytes)).map_err(bundle_error)?;
+    let (mut model, open) = metered(|| Model::open(&bundle))?;
+    let (_, replay) = metered(|| model.verify())?;
+    let logits_name = bundle.onnx().form.logits.clone();
+    // As on a device, which keeps nothing of the file.
+    drop(bundle);
+    drop(bytes);
+    let ((), first_answer) = metered(|| model.predict(picture.frame()).map(drop))?;
+    let total = all.read();
+    let (steady_bytes, peak_bytes) = resident()?;
+    let start = BundleStart {
+        program_cpu_ms: all.before_ms(),
+        read: Cost {
+            wall_ms: reading.wall_ms + checking.wall_ms,
+            cpu_ms: reading.cpu_ms + checking.cpu_ms,
+        },
+        open,
+        replay,
+        first_answer,
+        total,
+        memory: Memory { program_bytes, steady_bytes, peak_bytes },
+    };
+    let form = model.format();
+    let frames = match NonZeroU32::new(frames) {
+        None => None,
+        Some(frames) => {
+            let Input::Image(spec) = &model.manifest().input;
+            let preparer = Preparer::new(spec).map_err(OpenError::Spec)?;
+            let stock = onnx.map(|onnx| Stock::open(onnx, spec.shape(1))).transpose()?;
+            let tensor = vec![0.0; spec.tensor_len()];
+            let turns = Turns { model, preparer, tensor, stock, logits_name };
+            Some(turns.take(picture.frame(), frames)?)
+        }
+    };
+    Ok(BundleRun { engine: ENGINE.to_owned(), form, start, frames })
+}
+
+/// Both engines, open.
+struct Turns {
+    model: Model,
+    preparer: Preparer,
+    tensor: Vec<f32>,
+    stock: Option<Stock>,
+    logits_name: String,
+}
+
+impl Turns {
+    fn take(mut self, frame: Frame<'_>, frames: NonZeroU32) -> Result<Frames, BenchError> {
+        let frames = frames.get();
+        let mut preparation = Vec::new();
+        let mut bundle = Vec::new();
+        let mut stock = Vec::new();
+        for turn in 0..WARM_UP + frames {
+            let started = Instant::now();
+            self.preparer.fill(frame, &mut self.tensor);
+            let prepared = started.elapsed();
+            // Whoever runs second finds the caches as the first left them.
+            let (ours, theirs) = if turn.is_multiple_of(2) {
+                let ours = self.ours()?;
+                (ours, self.theirs()?)
+            } else {
+                let theirs = self.theirs()?;
+                (self.ours()?, theirs)
+            };
+            if turn >= WARM_UP {
+                preparation.push(prepared);
+                bundle.push(ours);
+                stock.extend(theirs);
+            }
+        }
+        let logits_max_abs_diff = self.difference()?;
+        let profile = Profile::of(self.model.profile(&self.tensor, PROFILED)?, PROFILED);
+        let timed = "invariant: there was a frame";
+        Ok(Frames {
+            frames,
+            preparation: Latency::of(&preparation).expect(timed),
+            bundle: Latency::of(&bundle).expect(timed),
+            stock: Latency::of(&stock),
+            logits_max_abs_diff,
+            profile,
+        })
+    }
+
+    fn ours(&mut self) -> Result<Duration, RunError> {
+        let started = Instant::now();
+        self.model.predict_tensor(&self.tensor)?;
+        Ok(started.elapsed())
+    }
+
+    fn theirs(&mut self) -> Result<Option<Duration>, EngineError> {
+        let Some(stock) = &mut self.stock else { return Ok(None) };
+        let tensor = stock.tensor(&self.tensor)?;
+        let started = Instant::now();
+        stock.run(tensor)?;
+        Ok(Some(started.elapsed()))
+    }
+
+    /// That they compute the same: else one of the times is of something else.
+    fn difference(&mut self) -> Result<Option<f32>, BenchError> {
+        let Some(stock) = &mut self.stock else { return Ok(None) };
+        let tensor = stock.tensor(&self.tensor)?;
+        let theirs = stock
+            .output(tensor, &self.logits_name)?
+            .ok_or_else(|| BenchError::NoLogits { name: self.logits_name.clone() })?;
+        let ours = self.model.predict_tensor(&self.tensor)?.logits;
+        let differences = ours.iter().zip(&theirs).map(|(ours, theirs)| (ours - theirs).abs());
+        let largest = differences.fold(0.0, |m: f32, d| if d.is_nan() { d } else { m.max(d) });
+        Ok(Some(largest).filter(|largest| largest.is_finite() && ours.len() == theirs.len()))
+    }
+}

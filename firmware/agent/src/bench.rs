@@ -1,0 +1,63 @@
+//! `graftd bench`: what a bundle costs on this board. `graft bench --device`
+//! copies graftd to a board and runs this there.
+
+use std::ffi::OsString;
+
+use graft_runtime::bench::{BenchError, Task};
+use lexopt::prelude::*;
+
+use crate::cli::{CliError, Command};
+
+/// What `graftd bench --help` prints.
+pub const HELP: &str = "\
+graftd bench: what a bundle costs in this process, as one line of JSON
+
+usage: graftd bench --bundle FILE [--frames N] [--onnx FILE]
+       graftd bench --onnx FILE --shape 1,CHANNELS,HEIGHT,WIDTH
+
+  --bundle FILE   start it, as graftd does; then time frames
+  --frames N      how many; 0 is none [100]
+  --onnx FILE     let the engine alone run this model: in turns with the bundle's
+                  frames, or without a bundle its start alone
+  --shape SIZES   of the model's input, for one example
+
+Memory and start-up are a process's: run it several times and take the median.
+`graft bench` on a host does so, and explains the fields (docs/json.md).
+";
+
+/// Reads the arguments after `bench`.
+pub(crate) fn parse(arguments: &[OsString]) -> Result<Command, CliError> {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let (mut bundle, mut frames, mut onnx, mut shape) = (None, None, None, None);
+    while let Some(flag) = parser.next()? {
+        match flag {
+            Long("bundle") => bundle = Some(parser.value()?.into()),
+            Long("frames") => frames = Some(parser.value()?.parse()?),
+            Long("onnx") => onnx = Some(parser.value()?.into()),
+            Long("shape") => shape = Some(parser.value()?.string()?),
+            Short('h') | Long("help") => return Ok(Command::BenchHelp),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Command::Bench(Task::from_flags(bundle, frames, onnx, shape.as_deref())?))
+}
+
+/// Measures, and gives a line of JSON.
+///
+/// # Errors
+///
+/// What keeps the bundle from running here.
+pub fn bench(task: &Task) -> Result<String, BenchFailure> {
+    Ok(serde_json::to_string(&task.measure()?)? + "\n")
+}
+
+/// Why there is no line.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchFailure {
+    /// There is no measurement.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    /// It cannot be written down.
+    #[error("cannot write JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
