@@ -117,6 +117,7 @@ fn every_document_has_the_fields_of_its_page() {
     check("evaluate", &of("evaluate task.graft photos"));
     check("predict", &of("predict task.graft photos/leaf/0000.png"));
     check("compare", &of("compare task.graft photos"));
+    check("bench", &of("bench task.graft --frames 3 --rounds 1"));
     check("inspect", &of("inspect task.graft"));
     let inspect = run(sandbox.graft(["inspect", "--json"]).arg(fixture("lp_pool.onnx"))).done();
     check("inspect", &inspect.json());

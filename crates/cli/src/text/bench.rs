@@ -28,8 +28,9 @@ pub fn result(r: &Report) -> String {
     let _ = write!(text, "\n{}\n{}\n{}", latency(b), start(b), memory(b));
     let _ = writeln!(
         text,
-        "\n  \"stock\" is the engine alone, on the bundle's ONNX: {} starts of each and {} frames, in turns",
-        b.rounds, b.frames
+        "\n  \"stock\" is the engine alone, on the bundle's ONNX; in turns, medians of {} and {}",
+        counted(b.rounds, "start"),
+        counted(b.frames, "frame")
     );
     if let Some(difference) = b.logits_max_abs_diff {
         let _ = writeln!(text, "  largest difference of a logit between the two: {difference:.1e}");
@@ -117,6 +118,10 @@ fn profile(b: &Bench) -> String {
         .collect();
     text += &table(&["slowest node", "operator", "output", "ms", "share"], &rows);
     text
+}
+
+fn counted(n: u32, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 /// Three digits that matter.

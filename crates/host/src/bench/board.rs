@@ -118,12 +118,13 @@ impl<'a> Board<'a> {
     /// Removes the folder, and ends the program if it was left running: ssh ends
     /// without it.
     pub(super) fn close(self) -> Result<(), BenchError> {
-        let (folder, pid, graftd) = (&self.folder, self.there("pid"), self.there("graftd"));
-        // The number of a program that ended may be another's by now.
+        let (folder, pid) = (&self.folder, self.there("pid"));
+        // The number of a program that ended may be another's by now; no other
+        // works on our folder. The program has nothing to tidy up.
         let script = format!(
             "p=$(cat {pid} 2>/dev/null); \
-             if [ -n \"$p\" ] && [ \"$(readlink /proc/$p/exe)\" = \"$(readlink -f {graftd})\" ]; \
-             then kill $p; fi; rm -rf {folder}"
+             if [ -n \"$p\" ] && grep -q -F {folder} /proc/$p/cmdline 2>/dev/null; \
+             then kill -9 $p; fi; rm -rf {folder}"
         );
         // Ctrl-C was heard already; this must still be done.
         let mut on = |_: Event<'_>| std::ops::ControlFlow::Continue(());

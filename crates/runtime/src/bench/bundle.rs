@@ -75,6 +75,7 @@ pub struct Frames {
 
 pub(super) fn run(path: &Path, frames: u32, onnx: Option<&Path>) -> Result<BundleRun, BenchError> {
     let (program_bytes, _) = resident()?;
+    let program = Meter::start();
     let picture = synthetic(1, FRAME.0, FRAME.1);
     let all = Meter::start();
     let bundle_error = |source| BenchError::Bundle { path: path.to_owned(), source };
@@ -91,7 +92,7 @@ pub(super) fn run(path: &Path, frames: u32, onnx: Option<&Path>) -> Result<Bundl
     let total = all.read();
     let (steady_bytes, peak_bytes) = resident()?;
     let start = BundleStart {
-        program_cpu_ms: all.before_ms(),
+        program_cpu_ms: program.before_ms(),
         read: Cost {
             wall_ms: reading.wall_ms + checking.wall_ms,
             cpu_ms: reading.cpu_ms + checking.cpu_ms,

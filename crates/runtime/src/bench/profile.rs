@@ -109,17 +109,17 @@ mod tests {
             output: Some(Shape::of(&[1, 4])),
             took: Duration::from_millis(ms),
         };
-        let nodes = vec![node("a", "Add", 10), node("b", "Conv", 60), node("c", "Add", 30)];
-        let profile = Profile::of(nodes, 10);
-        assert_eq!(profile.run_ms, 10.0);
+        let nodes = vec![node("a", "Add", 8), node("b", "Conv", 96), node("c", "Add", 24)];
+        let profile = Profile::of(nodes, 8);
+        assert_eq!(profile.run_ms, 16.0);
         let operators: Vec<_> = profile
             .operators
             .iter()
             .map(|o| (o.operator.as_str(), o.nodes, o.ms, o.share))
             .collect();
-        assert_eq!(operators, [("Conv", 1, 6.0, 0.6), ("Add", 2, 4.0, 0.4)]);
+        assert_eq!(operators, [("Conv", 1, 12.0, 0.75), ("Add", 2, 4.0, 0.25)]);
         let slowest: Vec<_> = profile.slowest.iter().map(|n| (n.node.as_str(), n.ms)).collect();
-        assert_eq!(slowest, [("b", 6.0), ("c", 3.0), ("a", 1.0)]);
+        assert_eq!(slowest, [("b", 12.0), ("c", 3.0), ("a", 1.0)]);
         assert_eq!(profile.slowest[0].output.as_deref(), Some("[1, 4]"));
     }
 }
