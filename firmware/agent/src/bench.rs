@@ -61,3 +61,49 @@ pub enum BenchFailure {
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use graft_runtime::bench::Measured;
+
+    use super::*;
+
+    const TINY: &str =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/runtime/tests/fixtures/tiny.graft");
+
+    fn task(line: &str) -> Result<Command, CliError> {
+        crate::parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn a_bundle_is_measured_by_the_flags_that_a_host_writes() {
+        let Ok(Command::Bench(task)) = task(&format!("bench --bundle {TINY} --frames 2")) else {
+            panic!("it is a task");
+        };
+        let flags: Vec<OsString> =
+            [OsString::from("bench")].into_iter().chain(task.flags()).collect();
+        assert!(matches!(crate::parse(flags), Ok(Command::Bench(same)) if same == task));
+
+        let line = bench(&task).expect("the tiny bundle runs");
+        assert_eq!(line.lines().count(), 1, "{line}");
+        let Ok(Measured::Bundle(run)) = serde_json::from_str(&line) else { panic!("{line}") };
+        let frames = run.frames.expect("two were asked for");
+        assert_eq!((frames.frames, frames.stock), (2, None));
+        assert!(run.start.total.wall_ms >= run.start.open.wall_ms);
+    }
+
+    #[test]
+    fn what_is_no_task_is_said() {
+        let check = |line: &str, words: &str| {
+            let said = task(line).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(said.contains(words), "{line}: {said:?} lacks {words:?}");
+        };
+        check("bench", "--bundle");
+        check("bench --onnx x.onnx", "--shape");
+        check("bench --bundle x --frames many", "many");
+        check("bench --source stdin", "--source");
+        assert!(matches!(task("bench --help"), Ok(Command::BenchHelp)));
+        let missing = Task::Bundle { bundle: "no.graft".into(), frames: 1, stock: None };
+        assert!(bench(&missing).is_err_and(|e| e.to_string().starts_with("cannot read no.graft")));
+    }
+}

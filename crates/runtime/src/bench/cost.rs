@@ -106,7 +106,8 @@ mod tests {
         assert!(after >= before + (60 << 20), "{before} then {after}");
         assert!(most >= after);
         drop(touched);
+        // Not the same to the page: the kernel counts on each processor by itself.
         let (_, most_later) = resident().expect("Linux tells");
-        assert!(most_later >= most);
+        assert!(most_later >= before + (60 << 20), "{before} then {most_later}");
     }
 }
