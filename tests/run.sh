@@ -36,9 +36,11 @@ case $? in
   *) exit 1 ;;
 esac
 
-# End-to-end tests run the command itself, and cargo builds a package's programs
-# for the tests of that package only.
-"${CARGO:-cargo}" build --release --workspace --bin graft || exit
+# End-to-end tests run the command itself, and C programs link the library; cargo
+# builds what a package makes for the tests of that package only.
+"${CARGO:-cargo}" build --release --workspace --bin graft --lib || exit
+GRAFT_C_LIBRARIES=$(realpath "${CARGO_TARGET_DIR:-target}")/release
+export GRAFT_C_LIBRARIES
 
 # What is skipped is told to the test programs: behind a "--".
 arguments=("$@")

@@ -51,7 +51,7 @@ install() {
   [ "$(id -u)" -eq 0 ] || cannot "not root, and not installed: ${wanted[*]}"
   say "installing ${wanted[*]}"
   if [ $updated = no ]; then
-    apt-get update -qq
+    apt-get update -qq || cannot "apt's sources cannot be reached, and not installed: ${wanted[*]}"
     updated=yes
   fi
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
