@@ -220,6 +220,11 @@ fn a_model_that_the_engine_alone_refuses_leaves_the_bundles_numbers() {
     assert!(number(&json, "/latency/bundle/p50_ms") > 0.0);
     let said = lab.run(line).done();
     assert!(said.stdout.contains("it has no operator Sparkle"), "{said}");
+
+    // On a board its panics end the process.
+    lab.program("graftd", &script.replace(&format!("echo '{refusal}'; exit"), "kill -ABRT $$"));
+    let problem = lab.run(&format!("{line} --json")).done().json()["stock_problem"].clone();
+    assert!(problem.as_str().is_some_and(|why| why.contains("134")), "{problem}");
 }
 
 #[test]

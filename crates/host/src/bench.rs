@@ -172,6 +172,23 @@ struct Turns {
     engine: String,
 }
 
+/// The engine without graft may die where a bundle runs: it wants more memory, and
+/// on a board its panics end the process. That is an answer too; that ssh fails is
+/// none.
+fn death(error: BenchError) -> Result<String, BenchError> {
+    /// What ssh ends with when it is ssh that failed.
+    const OF_SSH: i32 = 255;
+    match error {
+        BenchError::Here(died @ ProcessError::Ended { .. }) => Ok(died.to_string()),
+        BenchError::Board { source: died @ ProcessError::Ended { status, .. }, .. }
+            if status.code() != Some(OF_SSH) =>
+        {
+            Ok(died.to_string())
+        }
+        other => Err(other),
+    }
+}
+
 type Measure<'a> = dyn Fn(&Task, &mut Watch<'_>) -> Result<Measured, BenchError> + 'a;
 
 fn take_turns(
@@ -194,10 +211,11 @@ fn take_turns(
         watch.done += 1;
         // What is refused once is refused again.
         if let Ok(started) = &mut stock {
-            match measure(&start_stock, watch)? {
-                Measured::Stock(StockRun::Started(start)) => started.push(start),
-                Measured::Stock(StockRun::Refused { why }) => stock = Err(why),
-                Measured::Bundle(_) => return Err(BenchError::OtherAnswer),
+            match measure(&start_stock, watch) {
+                Ok(Measured::Stock(StockRun::Started(start))) => started.push(start),
+                Ok(Measured::Stock(StockRun::Refused { why })) => stock = Err(why),
+                Ok(Measured::Bundle(_)) => return Err(BenchError::OtherAnswer),
+                Err(error) => stock = Err(death(error)?),
             }
         }
         watch.done += 1;

@@ -111,7 +111,8 @@ impl<'a> Board<'a> {
         // Our own paths and numbers: nothing in them wants quotes.
         let flags: Vec<_> = task.flags().iter().map(|f| f.to_string_lossy().into_owned()).collect();
         let (pid, graftd) = (self.there("pid"), self.there("graftd"));
-        let script = format!("echo $$ > {pid}; exec {graftd} bench {}", flags.join(" "));
+        // Waited for by a shell, it can die of a signal and ssh still end well.
+        let script = format!("{graftd} bench {} & echo $! > {pid}; wait $!", flags.join(" "));
         process::measured(&self.tell(Step::Measure, &script, Stdio::null(), watch)?)
     }
 

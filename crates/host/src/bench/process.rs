@@ -90,7 +90,7 @@ fn ended(status: ExitStatus, said: &str) -> String {
     let said = said.trim();
     match said.char_indices().nth(MOST_SAID) {
         _ if said.is_empty() => format!("it ended with {status}"),
-        Some((end, _)) => format!("{}…", &said[..end]),
-        None => said.to_owned(),
+        Some((end, _)) => format!("{}… ({status})", &said[..end]),
+        None => format!("{said} ({status})"),
     }
 }
