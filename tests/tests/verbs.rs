@@ -131,7 +131,10 @@ fn inspect_shows_all_that_a_bundle_says() {
     assert_eq!(bundle["provenance"]["data"]["licence"], "CC0-1.0");
     assert_eq!(bundle["provenance"]["engine"]["provider"], "cpu");
     let kinds = bundle["sections"].as_array().unwrap().iter().map(|s| s["kind"].as_str().unwrap());
-    assert!(kinds.eq(["MANI", "LABL", "MODL", "REFS", "prov"]), "{bundle:#}");
+    let both_forms = ["MANI", "LABL", "MODL", "REFS", "MODL", "REFS", "prov"];
+    assert!(kinds.eq(both_forms), "{bundle:#}");
+    let forms = bundle["forms"].as_array().unwrap().iter();
+    assert!(forms.map(|f| f["format"].as_str().unwrap()).eq(["nnef", "onnx"]), "{bundle:#}");
     assert_eq!(json["device"]["runs"], true);
     // The old head is gone, with everything that only it used.
     assert_eq!(json["outputs"].as_array().unwrap().len(), 2);
