@@ -17,7 +17,7 @@ mod task;
 
 use std::path::PathBuf;
 
-use graft_bundle::BundleError;
+use graft_bundle::SignatureError;
 
 pub use self::bundle::{BundleRun, BundleStart, Frames};
 pub use self::cost::{Cost, Memory};
@@ -50,7 +50,7 @@ pub enum BenchError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: BundleError,
+        source: SignatureError,
     },
     /// Its model cannot run here.
     #[error(transparent)]

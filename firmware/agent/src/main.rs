@@ -12,6 +12,13 @@ const WRONG: u8 = 2;
 const FAILED: u8 = 1;
 
 fn main() -> ExitCode {
+    // A board's graftd has no tables for walking its stack: where the environment
+    // asks for backtraces, the engine's first error would end it.
+    // SAFETY: no other thread runs yet.
+    unsafe {
+        std::env::set_var("RUST_BACKTRACE", "0");
+        std::env::set_var("RUST_LIB_BACKTRACE", "0");
+    }
     let command = match graft_agent::parse(std::env::args_os().skip(1)) {
         Ok(command) => command,
         Err(error) => return failed(WRONG, &error),

@@ -75,7 +75,7 @@ fn start(b: &Bench) -> String {
     table(
         &["start, in ms", "bundle", "CPU", "stock", "CPU"],
         &[
-            row("reading, digests", Some(ours.read), None),
+            row("reading the rest", Some(ours.read), None),
             row("opening", Some(ours.open), other.map(|s| s.open)),
             row("replaying references", Some(ours.replay), None),
             row("first answer", Some(ours.first_answer), other.map(|s| s.first_answer)),

@@ -1,8 +1,9 @@
+use std::fs::File;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use graft_bundle::Bundle;
+use graft_bundle::BundleFile;
 use graft_input::{Frame, Preparer, synthetic};
 use graft_spec::{Input, ModelFormat};
 use serde::{Deserialize, Serialize};
@@ -41,9 +42,9 @@ pub struct BundleRun {
 pub struct BundleStart {
     /// CPU time of the process before it read anything.
     pub program_cpu_ms: f64,
-    /// Reading the file and checking its digests.
+    /// Reading the file and checking its digests, but for the model.
     pub read: Cost,
-    /// Opening its model.
+    /// Checking the digest of its model, reading and opening it.
     pub open: Cost,
     /// Replaying its references.
     pub replay: Cost,
@@ -78,25 +79,22 @@ pub(super) fn run(path: &Path, frames: u32, onnx: Option<&Path>) -> Result<Bundl
     let program = Meter::start();
     let picture = synthetic(1, FRAME.0, FRAME.1);
     let all = Meter::start();
-    let bundle_error = |source| BenchError::Bundle { path: path.to_owned(), source };
-    let (bytes, reading) = metered(|| std::fs::read(path))
-        .map_err(|source| BenchError::Read { path: path.to_owned(), source })?;
-    let (bundle, checking) = metered(|| Bundle::parse(&bytes)).map_err(bundle_error)?;
-    let (mut model, open) = metered(|| Model::open(&bundle))?;
+    let file =
+        File::open(path).map_err(|source| BenchError::Read { path: path.to_owned(), source })?;
+    let (bundle, read) = metered(|| BundleFile::open(file, None))
+        .map_err(|source| BenchError::Bundle { path: path.to_owned(), source })?;
+    let (mut model, open) = metered(|| Model::open_file(&bundle))?;
     let (_, replay) = metered(|| model.verify())?;
-    let logits_name = bundle.onnx().form.logits.clone();
+    let onnx_form = bundle.manifest().forms.iter().find(|form| form.format == ModelFormat::Onnx);
+    let logits_name = onnx_form.expect("invariant: a checked manifest has one").logits.clone();
     // As on a device, which keeps nothing of the file.
     drop(bundle);
-    drop(bytes);
     let ((), first_answer) = metered(|| model.predict(picture.frame()).map(drop))?;
     let total = all.read();
     let (steady_bytes, peak_bytes) = resident()?;
     let start = BundleStart {
         program_cpu_ms: program.before_ms(),
-        read: Cost {
-            wall_ms: reading.wall_ms + checking.wall_ms,
-            cpu_ms: reading.cpu_ms + checking.cpu_ms,
-        },
+        read,
         open,
         replay,
         first_answer,

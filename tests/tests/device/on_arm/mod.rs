@@ -33,6 +33,8 @@ fn emulated(arch: Arch, cpu: &str, program: &str) -> Command {
     };
     let mut command = Command::new(emulator);
     command.args(["-cpu", cpu]).arg(built(arch, program));
+    // Whoever has it set has it set on boards too, and graftd has no tables for it.
+    command.env("RUST_BACKTRACE", "1");
     command
 }
 
