@@ -64,10 +64,14 @@ impl Failure {
             | Failure::Format(_)
             | Failure::InUse => GRAFT_MISUSE,
             Failure::File { .. } | Failure::NotAFile { .. } => GRAFT_FILE,
+            // A file may fail at any time until its network is read.
+            Failure::Bundle(BundleError::Read(_))
+            | Failure::Signature(SignatureError::Bundle(BundleError::Read(_))) => GRAFT_FILE,
             Failure::Bundle(_) => GRAFT_BUNDLE,
             // A damaged trailer is damage; the other three are distrust.
             Failure::Signature(SignatureError::Bundle(_)) => GRAFT_BUNDLE,
             Failure::Signature(_) => GRAFT_SIGNATURE,
+            Failure::Open(OpenError::Damaged(_)) => GRAFT_BUNDLE,
             Failure::Open(_) => GRAFT_NETWORK,
             Failure::Differs(_) => GRAFT_DIFFERS,
             Failure::Unverified => GRAFT_UNVERIFIED,
