@@ -267,7 +267,9 @@ def make(name: str, pin: dict, into: Path) -> None:
 
 def main() -> int:
     arguments = parse_arguments()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell without job control starts what it puts into the
+    # background with that ignored, and Python leaves it so.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     name = None
     into = arguments.into
