@@ -102,7 +102,7 @@ pub enum CliError {
     Bench(#[from] graft_runtime::bench::TaskError),
     /// `graftd bench` of a build that cannot.
     #[cfg(not(feature = "bench"))]
-    #[error("this graftd was built without bench: the whole graftd has it, graftd-core does not")]
+    #[error("this graftd was built without the feature bench; the one of make device has it")]
     NoBench,
 }
 
