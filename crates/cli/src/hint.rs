@@ -10,6 +10,7 @@ use graft_host::bench::{BenchError, Step};
 use graft_host::bundle_file::{BundleError, BundleFileError};
 use graft_host::cache::CacheError;
 use graft_host::catalogue::{AddError, CatalogueError};
+use graft_host::cuts::CutsError;
 use graft_host::engine::{EngineError, NetworkError};
 use graft_host::features::FeaturesError;
 use graft_host::inspect::InspectError;
@@ -29,6 +30,7 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref::<CacheError>().map(|_| CACHE.to_owned()))
             .or_else(|| cause.downcast_ref().and_then(backbone))
             .or_else(|| cause.downcast_ref().and_then(run))
+            .or_else(|| cause.downcast_ref().and_then(cuts))
             .or_else(|| cause.downcast_ref().and_then(bundle))
             .or_else(|| cause.downcast_ref().and_then(bench))
             .or_else(|| cause.downcast_ref().and_then(inspect))
@@ -46,7 +48,8 @@ pub fn is_cancelled(error: &anyhow::Error) -> bool {
     let run = matches!(error.downcast_ref(), Some(RunError::Cancelled));
     let answer = matches!(error.downcast_ref(), Some(AnswerError::Cancelled));
     let bench = matches!(error.downcast_ref(), Some(BenchError::Cancelled));
-    run || answer || bench
+    let cuts = matches!(error.downcast_ref(), Some(CutsError::Cancelled));
+    run || answer || bench || cuts
 }
 
 const CACHE: &str = "clear it with `graft cache clear`, or do without it with --no-cache";
@@ -114,8 +117,20 @@ fn backbone(error: &BackboneError) -> Option<String> {
     match error {
         BackboneError::Graph { .. } => Some(COPY.to_owned()),
         BackboneError::Cut { .. } => {
-            Some("name another cut with --at TENSOR; `graft inspect` shows the graph".to_owned())
+            Some("name another cut with --at TENSOR; `graft inspect --cuts` lists them".to_owned())
         }
+        _ => None,
+    }
+}
+
+fn cuts(error: &CutsError) -> Option<String> {
+    match error {
+        CutsError::Limits { .. } => Some(
+            "allow more with --max-latency-ms or --max-bytes, or take a smaller backbone"
+                .to_owned(),
+        ),
+        CutsError::Nowhere { .. } => Some("name a tensor with --at TENSOR".to_owned()),
+        CutsError::Device { .. } => Some("take another backbone".to_owned()),
         _ => None,
     }
 }

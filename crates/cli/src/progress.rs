@@ -82,6 +82,8 @@ impl<'a> Display<'a> {
             Stage::Head => ("head    ", "settings"),
             Stage::Predict => ("answers ", "photos"),
             Stage::Measure => ("measures", "processes"),
+            Stage::Probe => ("probes  ", "cuts"),
+            Stage::Latency => ("latency ", "cuts"),
         };
         let bar = match total {
             Some(total) => ProgressBar::new(total).with_style(style(&format!(

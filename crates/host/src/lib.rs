@@ -39,6 +39,7 @@ pub mod cache;
 pub mod catalogue;
 mod causes;
 pub mod compare;
+pub mod cuts;
 pub mod digest;
 pub mod engine;
 pub mod evaluate;

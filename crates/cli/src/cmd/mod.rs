@@ -10,6 +10,7 @@ pub mod bench_process;
 pub mod cache;
 pub mod compare;
 pub mod completions;
+pub mod cuts;
 pub mod doctor;
 pub mod evaluate;
 pub mod export;
@@ -47,6 +48,7 @@ verbs! {
     Models(models) = "models",
     Inspect(inspect) = "inspect",
     Train(train) = "train",
+    Cuts(cuts) = "cuts",
     Evaluate(evaluate) = "evaluate",
     Predict(predict) = "predict",
     Compare(compare) = "compare",
