@@ -247,6 +247,11 @@ pub fn cuts(
     })
 }
 
+/// What one pass for [`cuts`] taps.
+pub fn taps(pretrained: &Pretrained, pools: &[Pool]) -> Result<Vec<Tap>, CutsError> {
+    Ok(places(pretrained, pools)?.into_iter().map(|(_, tap)| tap).collect())
+}
+
 /// Every cut in every way of pooling, those that would be the same once.
 fn places(pretrained: &Pretrained, pools: &[Pool]) -> Result<Vec<(CutPoint, Tap)>, CutsError> {
     let mut places = Vec::new();

@@ -7,6 +7,7 @@
 //!
 //! - `interleave photos FOLDER [--photos N]` writes the photos it measures with;
 //! - `interleave features FOLDER` prints how long graft takes for a folder's;
+//! - `interleave taps` is that part of the comparison alone;
 //! - `interleave processor bare|engine|backbone` prints milliseconds of CPU.
 //!
 //! ONNX Runtime is the library that `ORT_DYLIB_PATH` names.
@@ -17,6 +18,7 @@ mod jpegs;
 mod loading;
 mod measure;
 mod setting;
+mod taps;
 
 use std::path::Path;
 
@@ -24,7 +26,7 @@ use anyhow::{Context as _, bail};
 
 use crate::setting::Setting;
 
-const USAGE: &str = "usage: interleave [photos FOLDER | features FOLDER | processor WHAT] [--rounds N] [--photos N]";
+const USAGE: &str = "usage: interleave [photos FOLDER | features FOLDER | taps | processor WHAT] [--rounds N] [--photos N]";
 
 struct Options {
     rounds: usize,
@@ -51,6 +53,11 @@ fn main() -> anyhow::Result<()> {
         [] => everything(&options),
         ["photos", folder] => jpegs::write_all(Path::new(folder), options.photos),
         ["features", folder] => extraction::of_folder(&Setting::open()?, Path::new(folder)),
+        ["taps"] => {
+            let folder = tempfile::tempdir()?;
+            jpegs::write_all(folder.path(), options.photos)?;
+            taps::report(&Setting::open()?, folder.path(), options.rounds)
+        }
         ["processor", what] => loading::child(what),
         _ => bail!(USAGE),
     }
@@ -62,5 +69,6 @@ fn everything(options: &Options) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     jpegs::write_all(folder.path(), options.photos)?;
     extraction::report(&setting, folder.path(), options.rounds)?;
+    taps::report(&setting, folder.path(), options.rounds)?;
     device::report(&setting, folder.path())
 }
