@@ -9,6 +9,7 @@ use graft_host::backbone::BackboneError;
 use graft_host::bench::{BenchError, Step};
 use graft_host::bundle_file::{BundleError, BundleFileError};
 use graft_host::cache::CacheError;
+use graft_host::catalogue::caffe::CaffeAddError;
 use graft_host::catalogue::{AddError, CatalogueError};
 use graft_host::cuts::CutsError;
 use graft_host::engine::{EngineError, NetworkError};
@@ -35,6 +36,7 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref().and_then(bench))
             .or_else(|| cause.downcast_ref().and_then(inspect))
             .or_else(|| cause.downcast_ref().and_then(file))
+            .or_else(|| cause.downcast_ref().and_then(caffe))
             .or_else(|| cause.downcast_ref().and_then(add))
             .or_else(|| cause.downcast_ref().and_then(write))
     })
@@ -192,6 +194,28 @@ fn add(error: &AddError) -> Option<String> {
     match error {
         AddError::Graph { .. } => Some(COPY.to_owned()),
         AddError::Exists { .. } => Some("give it another with --name".to_owned()),
+        _ => None,
+    }
+}
+
+fn caffe(error: &CaffeAddError) -> Option<String> {
+    match error {
+        CaffeAddError::Caffe { .. } => Some(
+            "docs/caffe.md lists what can be read; the two files must be of one network".to_owned(),
+        ),
+        CaffeAddError::MeanMissing { .. } => Some(
+            "name it with --mean-file FILE.binaryproto, or state the mean of each channel with --mean B,G,R"
+                .to_owned(),
+        ),
+        CaffeAddError::MeanTwice => Some("leave out --mean or --mean-file".to_owned()),
+        CaffeAddError::Stated(StatedError::Missing { missing, .. })
+            if missing.contains(&Missing::Mean) =>
+        {
+            Some(
+                "state the mean that was subtracted in training, with --mean B,G,R (104,117,123 is common, not a guess about yours) or --mean-file FILE.binaryproto; without one it was --mean 0"
+                    .to_owned(),
+            )
+        }
         _ => None,
     }
 }
