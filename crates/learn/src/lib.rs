@@ -11,6 +11,8 @@
 //! seen, [`calibrate`] turns those into a temperature and an "unknown"
 //! threshold, and [`evaluate`] measures on the test examples.
 //!
+//! [`transfer`] says of several sources which one's features suit a task.
+//!
 //! ```
 //! use std::ops::ControlFlow;
 //!
@@ -52,6 +54,7 @@ mod random;
 mod split;
 mod standardise;
 mod train;
+pub mod transfer;
 
 pub use calibration::{CalibrationError, calibrate, temperature, unknown_below};
 pub use examples::{Examples, ExamplesError};
