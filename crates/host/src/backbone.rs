@@ -1,8 +1,11 @@
-//! A pretrained network, cut where its features are.
+//! A pretrained network, and what is left of it when it is cut where its features
+//! are.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use graft_onnx::{Dim, Graph, GraphError};
+pub use graft_onnx::{Pool, Tap};
 use graft_spec::ImageSpec;
 
 use crate::catalogue::{Entry, ModelSpec, OutputSpec};
@@ -63,14 +66,20 @@ pub enum BackboneError {
     FeatureLength { name: String, at: String, shape: String },
 }
 
-impl Backbone {
-    /// Opens a model of the catalogue, cut at `at` or where its `model.toml` or
-    /// the graph says. `bytes` are those of its file.
-    pub fn of_model(
-        spec: &ModelSpec,
-        bytes: &[u8],
-        at: Option<&str>,
-    ) -> Result<Backbone, BackboneError> {
+/// A pretrained network, whole.
+#[derive(Clone, Debug)]
+pub struct Pretrained {
+    /// Where it came from, for provenance.
+    pub origin: Origin,
+    /// How a photo becomes its input.
+    pub input: ImageSpec,
+    output: OutputSpec,
+    graph: Graph,
+}
+
+impl Pretrained {
+    /// Opens a model of the catalogue. `bytes` are those of its file.
+    pub fn of_model(spec: &ModelSpec, bytes: &[u8]) -> Result<Pretrained, BackboneError> {
         let name = spec.name.to_string();
         let graph = parse(&name, bytes)?;
         // Holds model.toml to the graph: a wrong size is found here, with both
@@ -93,15 +102,11 @@ impl Backbone {
             licence: spec.licence.clone(),
             sha256: Digest::of(bytes),
         };
-        cut(graph, origin, &stated, &spec.output, at)
+        whole(graph, origin, &stated, &spec.output)
     }
 
     /// Opens an ONNX file without a `model.toml`.
-    pub fn of_file(
-        path: &Path,
-        stated: &StatedInput,
-        at: Option<&str>,
-    ) -> Result<Backbone, BackboneError> {
+    pub fn of_file(path: &Path, stated: &StatedInput) -> Result<Pretrained, BackboneError> {
         let bytes = std::fs::read(path)
             .map_err(|source| BackboneError::Read { path: path.to_path_buf(), source })?;
         let graph = parse(&path.display().to_string(), &bytes)?;
@@ -111,9 +116,87 @@ impl Backbone {
             licence: "not stated".to_owned(),
             sha256: Digest::of(&bytes),
         };
-        cut(graph, origin, stated, &OutputSpec::default(), at)
+        whole(graph, origin, stated, &OutputSpec::default())
     }
 
+    /// All of it.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The tensor at which it is cut if nobody says otherwise: as its
+    /// `model.toml` says, or before the last dense layer.
+    pub fn features_tensor(&self) -> Result<String, BackboneError> {
+        match &self.output.features {
+            Some(features) => Ok(features.clone()),
+            None => Ok(self.graph.classifier().map_err(|e| self.uncut(e))?.features),
+        }
+    }
+
+    /// The scores of the classes that it was trained on, if it has such a head:
+    /// the tensor's name.
+    pub fn logits_tensor(&self) -> Option<String> {
+        match &self.output.logits {
+            Some(logits) => Some(logits.clone()),
+            None => self.graph.classifier().ok().map(|classifier| classifier.logits),
+        }
+    }
+
+    /// Cut at `at`, which must separate the network, or where it usually is.
+    pub fn cut(&self, at: Option<&str>, pool: Pool) -> Result<Backbone, BackboneError> {
+        let at = match at {
+            Some(at) => {
+                self.graph.check_separates(at).map_err(|e| self.uncut(e))?;
+                at.to_owned()
+            }
+            None => self.features_tensor()?,
+        };
+        let graph = self.graph.clone().pooled_features(&at, pool).map_err(|e| self.uncut(e))?;
+        self.backbone(graph, at)
+    }
+
+    /// Features of many tensors from one run. A row holds those of each tap, in
+    /// the columns that are told for it.
+    pub fn tapped(&self, taps: &[Tap]) -> Result<(Backbone, Vec<Range<usize>>), BackboneError> {
+        let (graph, lengths) = self.graph.clone().tapped(taps).map_err(|e| self.uncut(e))?;
+        let mut end = 0;
+        let columns = lengths.iter().map(|&length| {
+            let start = end;
+            end += length as usize;
+            start..end
+        });
+        let columns = columns.collect();
+        let names: Vec<&str> = taps.iter().map(|tap| tap.tensor.as_str()).collect();
+        Ok((self.backbone(graph, names.join(", "))?, columns))
+    }
+
+    fn backbone(&self, graph: Graph, at: String) -> Result<Backbone, BackboneError> {
+        let features = &graph.outputs()[0];
+        let Some(Dim::Fixed(feature_length)) = features.shape.as_ref().and_then(|s| s.last())
+        else {
+            return Err(BackboneError::FeatureLength {
+                name: self.origin.name.clone(),
+                at,
+                shape: shape_text(features.shape.as_deref()),
+            });
+        };
+        Ok(Backbone {
+            feature_length: *feature_length as usize,
+            digest: Digest::of(&graph.to_bytes()),
+            origin: self.origin.clone(),
+            input: self.input.clone(),
+            at,
+            batch: self.graph.batch(),
+            graph,
+        })
+    }
+
+    fn uncut(&self, error: GraphError) -> BackboneError {
+        BackboneError::Cut { name: self.origin.name.clone(), source: Box::new(error) }
+    }
+}
+
+impl Backbone {
     /// The graph that makes features: one input, one output.
     pub fn graph(&self) -> &Graph {
         &self.graph
@@ -125,10 +208,10 @@ impl Backbone {
     }
 }
 
-/// The entry's file, read, checked and cut.
-pub fn open_entry(entry: &Entry, at: Option<&str>) -> Result<Backbone, OpenEntryError> {
+/// The entry's file, read and checked.
+pub fn open_entry(entry: &Entry) -> Result<Pretrained, OpenEntryError> {
     let bytes = entry.read()?;
-    Ok(Backbone::of_model(&entry.spec, &bytes, at)?)
+    Ok(Pretrained::of_model(&entry.spec, &bytes)?)
 }
 
 /// An entry whose file can't be read, or can't be used.
@@ -147,38 +230,13 @@ fn parse(name: &str, bytes: &[u8]) -> Result<Graph, BackboneError> {
         .map_err(|e| BackboneError::Graph { name: name.to_owned(), source: Box::new(e) })
 }
 
-fn cut(
+fn whole(
     graph: Graph,
     origin: Origin,
     stated: &StatedInput,
     output: &OutputSpec,
-    at: Option<&str>,
-) -> Result<Backbone, BackboneError> {
-    let name = &origin.name;
-    let fail = |e| BackboneError::Cut { name: name.clone(), source: Box::new(e) };
+) -> Result<Pretrained, BackboneError> {
     let input = complete(&graph, stated)
-        .map_err(|source| BackboneError::Input { name: name.clone(), source })?;
-    let at = match at.or(output.features.as_deref()) {
-        Some(at) => at.to_owned(),
-        None => graph.classifier().map_err(fail)?.features,
-    };
-    let batch = graph.batch();
-    let graph = graph.pooled_features(&at).map_err(fail)?;
-    let features = &graph.outputs()[0];
-    let Some(Dim::Fixed(feature_length)) = features.shape.as_ref().and_then(|s| s.last()) else {
-        return Err(BackboneError::FeatureLength {
-            name: name.clone(),
-            at,
-            shape: shape_text(features.shape.as_deref()),
-        });
-    };
-    Ok(Backbone {
-        feature_length: *feature_length as usize,
-        digest: Digest::of(&graph.to_bytes()),
-        origin,
-        input: input.image,
-        at,
-        batch,
-        graph,
-    })
+        .map_err(|source| BackboneError::Input { name: origin.name.clone(), source })?;
+    Ok(Pretrained { origin, input: input.image, output: output.clone(), graph })
 }

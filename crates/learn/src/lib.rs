@@ -50,6 +50,7 @@ mod linear;
 mod lockstep;
 mod metrics;
 mod mlp;
+mod probe;
 mod random;
 mod split;
 mod standardise;
@@ -65,6 +66,7 @@ pub use metrics::{
     wilson_interval,
 };
 pub use mlp::{MlpRecipe, train_mlp};
+pub use probe::{Probe, probe};
 pub use random::SplitMix64;
 pub use split::{
     Split, SplitError, grouped_folds, grouped_split, stratified_folds, stratified_split,

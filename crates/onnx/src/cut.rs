@@ -19,8 +19,15 @@ impl Graph {
     /// [`GraphError::NotComputed`] for an input or a constant.
     pub fn cut_at(mut self, tensor: &str) -> Result<Graph, GraphError> {
         let output = self.output_info(tensor)?;
-        let (keep, mut used) = self.needed_for(tensor);
-        used.insert(tensor.to_owned());
+        self.keep_only(&[tensor]);
+        self.graph_mut().output = vec![output];
+        Ok(self)
+    }
+
+    /// Drops everything that the tensors, which nodes make, don't need. The
+    /// outputs are left to the caller.
+    pub(crate) fn keep_only(&mut self, tensors: &[&str]) {
+        let (keep, used) = self.needed_for(tensors);
         let weights_are_inputs = self.weights_must_be_inputs();
         let graph = self.graph_mut();
         let mut keep = keep.into_iter();
@@ -33,14 +40,17 @@ impl Graph {
         graph.input.retain(|input| {
             used.contains(input.name()) && (weights_are_inputs || !weights.contains(input.name()))
         });
-        graph.value_info.retain(|info| used.contains(info.name()) && info.name() != tensor);
+        graph
+            .value_info
+            .retain(|info| used.contains(info.name()) && !tensors.contains(&info.name()));
         graph.quantization_annotation.retain(|a| used.contains(a.tensor_name()));
-        graph.output = vec![output];
-        Ok(self)
     }
 
     /// The tensor's own declaration, or one made from what is inferred.
-    fn output_info(&self, tensor: &str) -> Result<crate::proto::ValueInfoProto, GraphError> {
+    pub(crate) fn output_info(
+        &self,
+        tensor: &str,
+    ) -> Result<crate::proto::ValueInfoProto, GraphError> {
         let index = Index::new(self.graph());
         if index.is_constant(tensor) || index.is_input(tensor) {
             return Err(GraphError::NotComputed { tensor: tensor.to_owned() });
@@ -57,11 +67,11 @@ impl Graph {
         })
     }
 
-    /// Which nodes make the tensor, and what they read and make.
-    fn needed_for(&self, tensor: &str) -> (Vec<bool>, HashSet<String>) {
+    /// Which nodes make the tensors, and what they read and make.
+    pub(crate) fn needed_for(&self, tensors: &[&str]) -> (Vec<bool>, HashSet<String>) {
         let nodes = &self.graph().node;
         let mut keep = vec![false; nodes.len()];
-        let mut needed = HashSet::from([tensor]);
+        let mut needed: HashSet<&str> = tensors.iter().copied().collect();
         let mut used = HashSet::new();
         // Nodes are sorted: whoever needs a tensor comes after its maker.
         for (node, keep) in nodes.iter().zip(&mut keep).rev() {

@@ -72,6 +72,13 @@ pub enum GraphError {
         /// The tensor.
         tensor: String,
     },
+    /// Other ways than through this tensor lead from the inputs to the outputs.
+    DoesNotSeparate {
+        /// The tensor.
+        tensor: String,
+        /// The cut points next to it, in the graph's order.
+        nearest: Vec<String>,
+    },
     /// No `Gemm` or `MatMul` with constant weights stands before an output.
     NoClassifier {
         /// The output that the search started from.
@@ -144,6 +151,8 @@ pub enum FeatureProblem {
     Length,
     /// The values are not 32-bit floats.
     Element,
+    /// Quarters are asked for, and height or width are not fixed.
+    Sides,
 }
 
 /// What is wrong with a head.
@@ -219,6 +228,16 @@ impl fmt::Display for GraphError {
             GraphError::NotComputed { tensor } => {
                 write!(f, "tensor {tensor:?} is an input or a constant: there is nothing below it")
             }
+            GraphError::DoesNotSeparate { tensor, nearest } => {
+                write!(
+                    f,
+                    "tensor {tensor:?} does not separate the graph: a part of the network goes past it"
+                )?;
+                match nearest.as_slice() {
+                    [] => Ok(()),
+                    names => write!(f, "; all of it passes through {}", names.join(" and ")),
+                }
+            }
             GraphError::NoClassifier { output, node } => write!(
                 f,
                 "no dense layer stands before the output {output:?} (the search ended at node {node}): name a tensor to cut at"
@@ -262,6 +281,9 @@ impl fmt::Display for FeatureProblem {
             }
             FeatureProblem::Length => "their number must be fixed",
             FeatureProblem::Element => "they must be 32-bit floats",
+            FeatureProblem::Sides => {
+                "its height and width must be fixed if its quarters are to be averaged"
+            }
         })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::error::{GraphError, HeadProblem};
 use crate::graph::Graph;
 use crate::names::{fresh, rename, taken};
-use crate::pool::{int, node};
+use crate::pool::{Pool, int, node};
 use crate::proto::tensor_proto::DataType;
 use crate::proto::{AttributeProto, TensorProto};
 use crate::tensor::{Dim, ElementType, TensorInfo};
@@ -50,7 +50,7 @@ impl Graph {
     /// its first.
     pub fn append_head(self, head: &HeadWeights) -> Result<Graph, GraphError> {
         let output = self.graph().output[0].name().to_owned();
-        let mut grafted = self.pooled_features(&output)?;
+        let mut grafted = self.pooled_features(&output, Pool::Mean)?;
         let features = grafted.graph().output[0].name().to_owned();
         let shape = grafted.outputs().swap_remove(0).shape;
         let Some([batch, Dim::Fixed(length)]) = shape.as_deref() else {

@@ -36,22 +36,27 @@
 mod check;
 mod classifier;
 mod cut;
+mod cut_points;
 mod error;
 mod graph;
 mod head;
 mod index;
 mod infer;
 mod names;
+mod narrows;
 mod nodes;
 mod pool;
 mod proto;
 mod summary;
+mod taps;
 mod tensor;
 
 pub use classifier::Classifier;
+pub use cut_points::CutPoint;
 pub use error::{FeatureProblem, GraphError, HeadProblem, TensorProblem};
 pub use graph::{Batch, Graph};
 pub use head::{DenseLayer, HeadWeights, LOGITS, PROBABILITIES};
-pub use pool::FEATURES;
+pub use pool::{FEATURES, Pool};
 pub use summary::{MultiplyAdds, OperatorCount, Summary};
+pub use taps::Tap;
 pub use tensor::{Dim, ElementType, TensorInfo};

@@ -6,7 +6,9 @@ mod fixture;
 use std::fs;
 use std::path::Path;
 
-use graft_onnx::{DenseLayer, Dim, FeatureProblem, Graph, GraphError, HeadProblem, HeadWeights};
+use graft_onnx::{
+    DenseLayer, Dim, FeatureProblem, Graph, GraphError, HeadProblem, HeadWeights, Pool,
+};
 
 /// Weights that Python makes again: multiples of 1/64 between -1 and 1.
 fn layer(inputs: usize, outputs: usize) -> DenseLayer {
@@ -90,7 +92,7 @@ fn features_are_made_by_the_same_nodes_with_and_without_head() {
     for (name, tensor, length) in
         [("tiny", "pointwise", 16), ("efficientnet_lite0", "features", 1280)]
     {
-        let features = fixture::graph(name).pooled_features(tensor).expect("features");
+        let features = fixture::graph(name).pooled_features(tensor, Pool::Mean).expect("features");
         let grafted = features.clone().append_head(&head(&[length, 2])).expect("the head fits");
         assert_eq!(grafted.cut_at("features"), Ok(features), "{name}");
     }
@@ -121,7 +123,7 @@ fn heads_that_do_not_fit_are_refused() {
 #[test]
 fn tensors_that_are_no_features_are_refused() {
     let check = |name: &str, tensor: &str, expected: FeatureProblem| match fixture::graph(name)
-        .pooled_features(tensor)
+        .pooled_features(tensor, Pool::Mean)
     {
         Err(GraphError::FeatureShape { problem, .. }) => assert_eq!(problem, expected, "{tensor}"),
         other => panic!("{tensor}: {other:?}"),

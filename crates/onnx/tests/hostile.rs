@@ -6,7 +6,7 @@ mod fixture;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use graft_onnx::{DenseLayer, Dim, Graph, HeadWeights};
+use graft_onnx::{DenseLayer, Dim, Graph, HeadWeights, Pool};
 use proptest::prelude::*;
 
 struct Counting;
@@ -73,7 +73,9 @@ fn exercise(bytes: &[u8]) {
             }],
         };
         for tensor in tensors.iter().step_by(tensors.len().div_ceil(8).max(1)) {
-            let Ok(features) = graph.clone().pooled_features(&tensor.name) else { continue };
+            let Ok(features) = graph.clone().pooled_features(&tensor.name, Pool::Mean) else {
+                continue;
+            };
             if let Some([_, Dim::Fixed(length @ ..10_000)]) = features.outputs()[0].shape.as_deref()
             {
                 let grafted = features.append_head(&head(*length as usize)).expect("it fits");

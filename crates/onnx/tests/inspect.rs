@@ -4,7 +4,7 @@ mod fixture;
 
 use std::collections::HashMap;
 
-use graft_onnx::{Batch, Classifier, Dim, ElementType, GraphError, TensorInfo};
+use graft_onnx::{Batch, Classifier, Dim, ElementType, GraphError, Pool, TensorInfo};
 use serde_json::Value;
 
 fn dims(value: &Value) -> Vec<Dim> {
@@ -193,7 +193,8 @@ fn convolution_classifiers_say_where_to_cut() {
             other => panic!("{name}: {other:?}"),
         }
     }
-    let features = fixture::graph("light_squeezenet").pooled_features("r60").expect("a pool");
+    let features =
+        fixture::graph("light_squeezenet").pooled_features("r60", Pool::Mean).expect("a pool");
     assert_eq!(features.outputs()[0].shape, Some(vec![Dim::Fixed(1), Dim::Fixed(512)]));
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use graft_host::Skipped;
 use graft_host::atomic::{check_writable, write_whole};
-use graft_host::backbone::{Backbone, open_entry};
+use graft_host::backbone::{Backbone, Pool, Pretrained, open_entry};
 use graft_host::bundle_file::{BundleFacts, BundleFile, is_bundle};
 use graft_host::catalogue;
 use graft_host::engine::{Engine, cpu_features};
@@ -291,10 +291,10 @@ impl Cmd {
     }
 
     fn backbone(&self, locations: &Locations) -> anyhow::Result<Backbone> {
-        let at = self.at.as_deref();
+        let (at, pool) = (self.at.as_deref(), Pool::Mean);
         let path = Path::new(&self.model);
         if path.extension().is_some_and(|e| e == "onnx") {
-            return Ok(Backbone::of_file(path, &self.input.stated(), at)?);
+            return Ok(Pretrained::of_file(path, &self.input.stated())?.cut(at, pool)?);
         }
         if self.input.stated() != StatedInput::default() {
             anyhow::bail!(
@@ -303,7 +303,7 @@ impl Cmd {
             );
         }
         let entry = catalogue::find(&locations.models(), &self.model)?;
-        Ok(open_entry(&entry, at)?)
+        Ok(open_entry(&entry)?.cut(at, pool)?)
     }
 
     fn report(

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use graft_onnx::{Graph, GraphError};
+use graft_onnx::{Graph, GraphError, Pool};
 use graft_spec::Name;
 
 use super::{Entry, InputSpec, ModelFile, ModelSpec, OutputSpec};
@@ -47,7 +47,7 @@ pub fn add(folder: &Path, onnx: &Path, about: About, input: InputSpec) -> Result
     let graph = Graph::parse(&bytes).map_err(fail)?;
     let output = match about.features {
         Some(features) => {
-            graph.clone().pooled_features(&features).map_err(fail)?;
+            graph.clone().pooled_features(&features, Pool::Mean).map_err(fail)?;
             OutputSpec { features: Some(features), logits: None }
         }
         None => {
