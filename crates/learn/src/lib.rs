@@ -66,7 +66,7 @@ pub use metrics::{
     wilson_interval,
 };
 pub use mlp::{MlpRecipe, train_mlp};
-pub use probe::{Probe, probe};
+pub use probe::{Probe, grouped_probe, probe};
 pub use random::SplitMix64;
 pub use split::{
     Split, SplitError, grouped_folds, grouped_split, stratified_folds, stratified_split,

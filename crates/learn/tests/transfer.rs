@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use graft_learn::transfer::{
-    SourceClasses, SourceClassesError, TransferError, h_score, kendall_tau, leep, linear_probe,
-    logme, nce, neighbour_accuracy, regularised_h_score,
+    SourceClasses, SourceClassesError, TransferError, h_score, kendall_tau, leep, logme, nce,
+    neighbour_accuracy, regularised_h_score,
 };
-use graft_learn::{Examples, LinearRecipe, TrainError};
+use graft_learn::{Examples, LinearRecipe, TrainError, grouped_probe, probe};
 use ndarray::{Array2, array};
 use serde::Deserialize;
 
@@ -118,15 +118,13 @@ fn probes() {
             tolerance: 1e-7,
             ..LinearRecipe::default()
         };
-        let probe = |groups: Option<&[usize]>| {
-            linear_probe(examples, &recipe, &case.folds, groups, &mut |_| ControlFlow::Continue(()))
-                .unwrap()
-        };
-        let plain = probe(None);
+        let mut go_on = |_| ControlFlow::Continue(());
+        let plain = probe(examples, &recipe, &case.folds, &mut go_on).unwrap();
         near(&case.name, plain.accuracy, case.probe_accuracy, 1e-6);
         near(&case.name, plain.standard_error, case.probe_standard_error, 1e-6);
         assert_eq!(plain.strength, case.probe_strength);
-        let grouped = probe(Some(&case.groups));
+        let grouped =
+            grouped_probe(examples, &recipe, &case.folds, &case.groups, &mut go_on).unwrap();
         near(&case.name, grouped.standard_error, case.probe_standard_error_of_groups, 1e-6);
     });
 }
@@ -205,9 +203,8 @@ fn impossible_questions_are_named() {
     assert_eq!(leep(&examples, &three), Err(TransferError::Lengths { examples: 2, rows: 3 }));
 
     let recipe = LinearRecipe::default();
-    let torn =
-        linear_probe(&examples, &recipe, &[0, 1], Some(&[0]), &mut |_| ControlFlow::Continue(()));
-    assert_eq!(torn, Err(TransferError::GroupLengths { examples: 2, groups: 1 }));
+    let torn = grouped_probe(&examples, &recipe, &[0, 1], &[0], &mut |_| ControlFlow::Continue(()));
+    assert_eq!(torn, Err(TrainError::GroupLengths { examples: 2, groups: 1 }));
 
     let error = |values: Array2<f32>| SourceClasses::of_probabilities(values.view()).unwrap_err();
     assert_eq!(

@@ -3,15 +3,15 @@
 //!
 //! Three kinds. [`logme`], [`h_score`] and [`regularised_h_score`] fit the
 //! features to the labels in closed form. [`leep`] and [`nce`] see only what the
-//! source's own class head answers. [`neighbour_accuracy`] and [`linear_probe`]
-//! are accuracies, the second of the head that would be grafted: it is what the
-//! others try to foretell, and [`kendall_tau`] says how well they do.
+//! source's own class head answers. [`neighbour_accuracy`] and
+//! [`probe`](crate::probe()) are accuracies, the second of the head that would be
+//! grafted: it is what the others try to foretell, and [`kendall_tau`] says how
+//! well they do.
 
 mod agreement;
 mod evidence;
 mod neighbours;
 mod pareto;
-mod probe;
 mod separation;
 mod source_classes;
 mod spectrum;
@@ -24,7 +24,6 @@ pub use agreement::kendall_tau;
 pub use evidence::logme;
 pub use neighbours::{NEIGHBOURS, neighbour_accuracy};
 pub use pareto::{Trade, pareto_front};
-pub use probe::{Probe, linear_probe};
 pub use separation::{h_score, regularised_h_score};
 pub use source_classes::{SourceClasses, SourceClassesError, leep, nce};
 
@@ -40,13 +39,6 @@ pub enum TransferError {
         /// Rows of probabilities.
         rows: usize,
     },
-    /// Not one group number for each example.
-    GroupLengths {
-        /// Examples given.
-        examples: usize,
-        /// Group numbers given.
-        groups: usize,
-    },
 }
 
 impl From<TrainError> for TransferError {
@@ -61,9 +53,6 @@ impl fmt::Display for TransferError {
             TransferError::Train(error) => error.fmt(f),
             TransferError::Lengths { examples, rows } => {
                 write!(f, "{examples} examples have {rows} rows of the source's probabilities")
-            }
-            TransferError::GroupLengths { examples, groups } => {
-                write!(f, "{examples} examples have {groups} group numbers")
             }
         }
     }
