@@ -9,6 +9,7 @@
 //! well they do.
 
 mod agreement;
+mod eigen;
 mod evidence;
 mod neighbours;
 mod pareto;

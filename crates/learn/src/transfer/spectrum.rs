@@ -1,5 +1,6 @@
-use nalgebra::DMatrix;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
+
+use super::eigen::symmetric_eigen;
 
 /// The left singular vectors and squared singular values of a matrix, those of
 /// its null space left out.
@@ -19,19 +20,15 @@ impl Spectrum {
         let (examples, features) = x.dim();
         let wide = features >= examples;
         let gram = if wide { x.dot(&x.t()) } else { x.t().dot(&x) };
-        let size = gram.nrows();
-        // Symmetric, so that rows may be taken for columns.
-        let gram = DMatrix::from_iterator(size, size, gram.iter().copied());
-        let eigen = gram.symmetric_eigen();
-        let largest = eigen.eigenvalues.iter().fold(0f64, |m, &v| m.max(v));
+        let eigen = symmetric_eigen(gram);
+        let largest = eigen.values.iter().fold(0f64, |m, &v| m.max(v));
         // What rounding leaves of eigenvalues that are 0.
         let floor = largest * f64::EPSILON * examples.max(features) as f64;
+        let floor = floor.max(f64::MIN_POSITIVE);
         let kept: Vec<usize> =
-            (0..size).filter(|&i| eigen.eigenvalues[i] > floor.max(f64::MIN_POSITIVE)).collect();
-        let squares: Vec<f64> = kept.iter().map(|&i| eigen.eigenvalues[i]).collect();
-        let columns = Array2::from_shape_fn((size, kept.len()), |(row, column)| {
-            eigen.eigenvectors[(row, kept[column])]
-        });
+            (0..eigen.values.len()).filter(|&i| eigen.values[i] > floor).collect();
+        let squares: Vec<f64> = kept.iter().map(|&i| eigen.values[i]).collect();
+        let columns = eigen.vectors.select(Axis(0), &kept).reversed_axes();
         let vectors = if wide {
             columns
         } else {
