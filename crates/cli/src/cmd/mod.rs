@@ -16,6 +16,7 @@ pub mod export;
 pub mod inspect;
 pub mod models;
 pub mod predict;
+pub mod rank;
 pub mod train;
 
 macro_rules! verbs {
@@ -46,6 +47,7 @@ verbs! {
     Doctor(doctor) = "doctor",
     Models(models) = "models",
     Inspect(inspect) = "inspect",
+    Rank(rank) = "rank",
     Train(train) = "train",
     Evaluate(evaluate) = "evaluate",
     Predict(predict) = "predict",

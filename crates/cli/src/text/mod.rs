@@ -10,6 +10,7 @@ use crate::cmd;
 pub mod bench;
 pub mod inspect;
 pub mod models;
+pub mod rank;
 pub mod train;
 
 /// `14.0 MB`: powers of 1000, as disks and downloads are counted.
