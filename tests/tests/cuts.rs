@@ -35,7 +35,7 @@ fn every_cut_is_probed_and_a_cheap_good_one_chosen() {
 #[test]
 fn the_chosen_cut_is_what_train_grafts() {
     let sandbox = Sandbox::with_photos(24);
-    let auto = sandbox.train("photos", "--output auto.graft --at auto --latency-runs 0 --json");
+    let auto = sandbox.train("photos", "--output auto.graft --at auto --no-latency --json");
     let auto = auto.done().json();
     let sweep = &auto["sweep"];
     let chosen = &sweep["cuts"][sweep["chosen"].as_u64().unwrap() as usize];
@@ -52,7 +52,7 @@ fn the_chosen_cut_is_what_train_grafts() {
 #[test]
 fn quarters_know_where_something_is() {
     let sandbox = Sandbox::with_photos(24);
-    let json = cuts(&sandbox, "--pool both --latency-runs 0 --json").done().json();
+    let json = cuts(&sandbox, "--pool both --no-latency --json").done().json();
     let rows: Vec<(String, String, u64)> = json["cuts"]
         .as_array()
         .unwrap()
@@ -83,7 +83,7 @@ fn limits_steer_and_say_when_nothing_is_left() {
     assert_eq!(json["cuts"][json["chosen"].as_u64().unwrap() as usize]["tensor"], "stem_relu");
     cuts(&sandbox, "--max-bytes 100").refuses(&["100 bytes", "stem_relu", "--max-bytes"]);
     cuts(&sandbox, "--max-latency-ms 0.000001").refuses(&["0.000001 ms", "--max-latency-ms"]);
-    cuts(&sandbox, "--max-latency-ms 5 --latency-runs 0").refuses(&["--latency-runs"]);
+    cuts(&sandbox, "--max-latency-ms 5 --no-latency").refuses(&["--no-latency"]);
     let train = |words: &str| sandbox.train("photos", &format!("--output x.graft {words}"));
     train("--max-bytes 900").refuses(&["--at auto"]);
     train("--pool both").refuses(&["--at auto"]);

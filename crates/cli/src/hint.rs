@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use graft_host::answer::AnswerError;
 use graft_host::atomic::WriteError;
-use graft_host::backbone::BackboneError;
+use graft_host::backbone::{BackboneError, OpenEntryError};
 use graft_host::bench::{BenchError, Step};
 use graft_host::bundle_file::{BundleError, BundleFileError};
 use graft_host::cache::CacheError;
@@ -15,6 +15,7 @@ use graft_host::cuts::CutsError;
 use graft_host::engine::{EngineError, NetworkError};
 use graft_host::features::FeaturesError;
 use graft_host::inspect::InspectError;
+use graft_host::rank::{LatencyFileError, RankError, SourceError};
 use graft_host::stated::{FileError, Missing, StatedError};
 use graft_host::train::RunError;
 
@@ -32,6 +33,8 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref().and_then(backbone))
             .or_else(|| cause.downcast_ref().and_then(run))
             .or_else(|| cause.downcast_ref().and_then(cuts))
+            .or_else(|| cause.downcast_ref().and_then(rank))
+            .or_else(|| cause.downcast_ref().map(latency_file))
             .or_else(|| cause.downcast_ref().and_then(bundle))
             .or_else(|| cause.downcast_ref().and_then(bench))
             .or_else(|| cause.downcast_ref().and_then(inspect))
@@ -51,7 +54,8 @@ pub fn is_cancelled(error: &anyhow::Error) -> bool {
     let answer = matches!(error.downcast_ref(), Some(AnswerError::Cancelled));
     let bench = matches!(error.downcast_ref(), Some(BenchError::Cancelled));
     let cuts = matches!(error.downcast_ref(), Some(CutsError::Cancelled));
-    run || answer || bench || cuts
+    let rank = matches!(error.downcast_ref(), Some(RankError::Cancelled));
+    run || answer || bench || cuts || rank
 }
 
 const CACHE: &str = "clear it with `graft cache clear`, or do without it with --no-cache";
@@ -145,6 +149,37 @@ fn run(error: &RunError) -> Option<String> {
         RunError::Strict { .. } => Some("without --strict they are skipped and listed".to_owned()),
         _ => None,
     }
+}
+
+fn rank(error: &RankError) -> Option<String> {
+    match error {
+        RankError::NoSource => Some("see `graft models`".to_owned()),
+        // The cure of the first one, as if it had been asked for alone.
+        RankError::NoneUsable { unusable } => unusable.iter().find_map(|u| source(&u.error)),
+        RankError::NoPhotoOf { .. } => Some("look at more with --examples".to_owned()),
+        RankError::Strict { .. } => Some("without --strict they are skipped and listed".to_owned()),
+        RankError::Features(error) => features(error),
+        _ => None,
+    }
+}
+
+/// Of a source that was left out of a ranking.
+pub fn source(error: &SourceError) -> Option<String> {
+    match error {
+        SourceError::Open(OpenEntryError::Catalogue(error)) => catalogue(error),
+        SourceError::Open(OpenEntryError::Backbone(error)) | SourceError::Cut(error) => match error
+        {
+            BackboneError::Input { source, .. } => stated(source),
+            other => backbone(other),
+        },
+        SourceError::Features(error) => features(error),
+        SourceError::Device { .. } | SourceError::Scores(_) => None,
+    }
+}
+
+fn latency_file(_: &LatencyFileError) -> String {
+    "name files that `graft bench BUNDLE --device HOST --json-file FILE` wrote, all of one board"
+        .to_owned()
 }
 
 fn bundle(error: &BundleFileError) -> Option<String> {

@@ -49,10 +49,13 @@ pub struct CutsArgs {
     #[arg(long, value_name = "BYTES")]
     max_bytes: Option<u64>,
 
-    /// Runs of each cut in the device engine; 0 measures no latency, and
-    /// multiply-adds are the price
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    latency_runs: u16,
+    /// Probe with about so many photos [default: all that are to be learned from]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..))]
+    examples: Option<u32>,
+
+    /// Time nothing in the device engine: multiply-adds are the price
+    #[arg(long)]
+    no_latency: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,8 +81,8 @@ impl CutsArgs {
         test_share: f64,
         seed: u64,
     ) -> anyhow::Result<CutsRecipe> {
-        if self.max_latency_ms.is_some() && self.latency_runs == 0 {
-            anyhow::bail!("--max-latency-ms needs latencies: leave --latency-runs 0 out");
+        if self.max_latency_ms.is_some() && self.no_latency {
+            anyhow::bail!("--max-latency-ms needs latencies: leave --no-latency out");
         }
         Ok(CutsRecipe {
             pools: match self.pool {
@@ -91,7 +94,8 @@ impl CutsArgs {
             folds: folds.into(),
             test_share,
             seed,
-            latency_runs: self.latency_runs.into(),
+            examples: self.examples.map(|n| n as usize),
+            time: !self.no_latency,
             limits: Limits { max_latency_ms: self.max_latency_ms, max_bytes: self.max_bytes },
             rule,
         })

@@ -35,16 +35,21 @@ pub fn stop_on_ctrl_c() -> Arc<AtomicBool> {
 pub struct Display<'a> {
     context: &'a Context<'a>,
     bar: Option<ProgressBar>,
+    /// Which of several networks the bars are about.
+    source: Option<String>,
     skipped: usize,
 }
 
 impl<'a> Display<'a> {
     pub fn new(context: &'a Context<'a>) -> Display<'a> {
-        Display { context, bar: None, skipped: 0 }
+        Display { context, bar: None, source: None, skipped: 0 }
     }
 
     pub fn show(&mut self, event: Event<'_>) -> ControlFlow<()> {
         match event {
+            Event::Source { name, number, of } => {
+                self.source = Some(format!("{number}/{of} {name}: "));
+            }
             Event::Begin { stage, total } => self.begin(stage, total),
             Event::Advance { done } => {
                 if let Some(bar) = &self.bar {
@@ -85,14 +90,16 @@ impl<'a> Display<'a> {
             Stage::Probe => ("probes  ", "cuts"),
             Stage::Latency => ("latency ", "cuts"),
         };
+        let source = self.source.clone().unwrap_or_default();
         let bar = match total {
             Some(total) => ProgressBar::new(total).with_style(style(&format!(
-                "{what} {{wide_bar}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left"
+                "{{prefix}}{what} {{wide_bar}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left"
             ))),
-            None => ProgressBar::new_spinner()
-                .with_style(style(&format!("{what} {{spinner}} {{pos}} {unit}, {{elapsed}}"))),
+            None => ProgressBar::new_spinner().with_style(style(&format!(
+                "{{prefix}}{what} {{spinner}} {{pos}} {unit}, {{elapsed}}"
+            ))),
         };
-        self.bar = Some(bar);
+        self.bar = Some(bar.with_prefix(source));
     }
 
     fn say(&self, text: &str) {

@@ -136,9 +136,12 @@ impl Pretrained {
     /// The scores of the classes that it was trained on, if it has such a head:
     /// the tensor's name.
     pub fn logits_tensor(&self) -> Option<String> {
-        match &self.output.logits {
-            Some(logits) => Some(logits.clone()),
-            None => self.graph.classifier().ok().map(|classifier| classifier.logits),
+        match (&self.output.logits, &self.output.features) {
+            (Some(logits), _) => Some(logits.clone()),
+            // A `model.toml` that names the features alone has a reason: the head
+            // may want another input, as that of vgg16_mri does.
+            (None, Some(_)) => None,
+            (None, None) => self.graph.classifier().ok().map(|classifier| classifier.logits),
         }
     }
 

@@ -9,10 +9,11 @@ mod choose;
 mod probes;
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use graft_learn::{LinearRecipe, Probe};
+use graft_learn::{LinearRecipe, Probe, SplitError};
 use graft_onnx::CutPoint;
+use graft_runtime::bench::network_latency;
 use serde::Serialize;
 
 pub use self::choose::{Limits, Rule};
@@ -25,6 +26,7 @@ use crate::features::{FeatureCost, FeatureOptions, FeaturesError, features};
 use crate::photos::Skipped;
 use crate::progress::{Event, OnEvent, Stage};
 use crate::sides::{SidesError, sides};
+use crate::subset::{divide, subset};
 
 /// How to look for a cut.
 #[derive(Clone, Debug)]
@@ -39,9 +41,11 @@ pub struct CutsRecipe {
     pub test_share: f64,
     /// Of split and folds.
     pub seed: u64,
-    /// Runs of each cut in the device engine; 0 measures nothing, and the choice
-    /// is by multiply-adds.
-    pub latency_runs: usize,
+    /// Photos to probe with, about; all that are to be learned from if `None`.
+    pub examples: Option<usize>,
+    /// Whether each cut is timed in the device engine; else the choice is by
+    /// multiply-adds.
+    pub time: bool,
     /// What may be chosen.
     pub limits: Limits,
     /// Which of those is.
@@ -147,6 +151,9 @@ pub enum CutsError {
     /// Splitting.
     #[error("{0}")]
     Sides(#[from] SidesError),
+    /// Dividing what is to be learned from.
+    #[error("the examples cannot be divided")]
+    Split(#[source] SplitError),
     /// A probe.
     #[error("the features at {tensor:?} cannot be probed")]
     Probe { tensor: String, source: ProbeError },
@@ -182,7 +189,10 @@ pub fn cuts(
 
     // What is held out stays unseen: a depth that was chosen by it would look
     // better on it than it is.
-    let learned_from: Vec<&Example> = planned.train.iter().map(|&i| all[i]).collect();
+    let mut learned_from: Vec<&Example> = planned.train.iter().map(|&i| all[i]).collect();
+    if let Some(wanted) = recipe.examples {
+        learned_from = subset(learned_from, wanted, recipe.seed).map_err(CutsError::Split)?;
+    }
     let paths: Vec<&Path> = learned_from.iter().map(|e| e.path.as_path()).collect();
     let features = features(engine, &backbone, &paths, options, on).map_err(|e| match e {
         FeaturesError::Cancelled => CutsError::Cancelled,
@@ -191,12 +201,14 @@ pub fn cuts(
     if let (true, Some(first)) = (features.usable.is_empty(), features.skipped.first()) {
         return Err(CutsError::NoPhotos { total: paths.len(), first: first.clone() });
     }
-    let labels: Vec<usize> = features.usable.iter().map(|&i| learned_from[i].label).collect();
-    let folds: Vec<usize> = features.usable.iter().map(|&i| planned.folds[i]).collect();
+    let usable: Vec<&Example> = features.usable.iter().map(|&i| learned_from[i]).collect();
+    let labels: Vec<usize> = usable.iter().map(|e| e.label).collect();
+    let division = divide(&usable, recipe.folds, recipe.seed).map_err(CutsError::Split)?;
 
     let start = Instant::now();
     let classes = dataset.labels.len();
-    let task = probes::Task { rows: features.rows.view(), labels: &labels, classes, folds: &folds };
+    let task =
+        probes::Task { rows: features.rows.view(), labels: &labels, classes, division: &division };
     let probes =
         probes::run(&task, &columns, &recipe.probe, options.threads, on).map_err(|stopped| {
             match stopped {
@@ -212,7 +224,7 @@ pub fn cuts(
     let mut found = Vec::with_capacity(places.len());
     let _ = on(Event::Begin { stage: Stage::Latency, total: Some(places.len() as u64) });
     for (((point, tap), columns), probe) in places.iter().zip(&columns).zip(probes) {
-        let (latency_ms, device_problem) = device(pretrained, tap, recipe.latency_runs)?;
+        let (latency_ms, device_problem) = device(pretrained, tap, recipe.time)?;
         found.push(Cut {
             tensor: tap.tensor.clone(),
             pool: tap.pool.into(),
@@ -273,19 +285,22 @@ fn places(pretrained: &Pretrained, pools: &[Pool]) -> Result<Vec<(CutPoint, Tap)
     Ok(places)
 }
 
+/// How long each cut is timed.
+const TIME: Duration = Duration::from_millis(300);
+
 fn device(
     pretrained: &Pretrained,
     tap: &Tap,
-    runs: usize,
+    time: bool,
 ) -> Result<(Option<f64>, Option<String>), CutsError> {
     let backbone = pretrained.cut(Some(&tap.tensor), tap.pool)?;
     let (model, shape) = (backbone.graph().to_bytes(), backbone.input.shape(1));
-    let outcome = match runs {
-        0 => graft_runtime::check_onnx(&model, shape).map(|()| None),
-        runs => graft_runtime::onnx_latency(&model, shape, runs).map(Some),
+    let outcome = match time {
+        true => network_latency(&model, shape, backbone.feature_length, TIME).map(Some),
+        false => graft_runtime::check_onnx(&model, shape).map(|()| None),
     };
     Ok(match outcome {
-        Ok(latency) => (latency.map(|time| 1e3 * time.as_secs_f64()), None),
+        Ok(latency) => (latency.map(|latency| latency.p50_ms), None),
         Err(error) => (None, Some(with_causes(&error))),
     })
 }

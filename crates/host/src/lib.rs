@@ -7,6 +7,7 @@
 //! examples ─► photos ─► features (cache, engine, provider) ─► sides ─► train ─► graft ─► a bundle
 //! catalogue, stated ─► backbone ──────┘
 //! a bundle ─► answer, compare, bench
+//! catalogue ─► rank, which source suits the examples
 //! ```
 //!
 //! No type of an engine is public; nothing prints, exits, or reads the
@@ -52,8 +53,10 @@ pub mod lossy;
 mod photos;
 pub mod progress;
 pub mod provider;
+pub mod rank;
 mod sides;
 pub mod stated;
+mod subset;
 pub mod train;
 
 pub use photos::Skipped;

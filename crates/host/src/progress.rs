@@ -6,6 +6,8 @@ use std::path::Path;
 /// Something that happened.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
+    /// What follows is about one of several networks.
+    Source { name: &'a str, number: usize, of: usize },
     /// A part of the work began; `total` steps if known.
     Begin { stage: Stage, total: Option<u64> },
     /// `done` steps of the current part are done.

@@ -46,14 +46,8 @@ pub fn sides(
     folds: usize,
     seed: u64,
 ) -> Result<Sides, SidesError> {
-    let strata = numbers(examples.iter().map(|e| (e.label, e.stratum.as_deref())));
-    let groups = examples.iter().any(|e| e.group.is_some()).then(|| {
-        // An example without a group is a group of its own.
-        numbers(examples.iter().enumerate().map(|(i, e)| match &e.group {
-            Some(name) => Ok(name),
-            None => Err(i),
-        }))
-    });
+    let strata = strata(examples);
+    let groups = groups(examples);
     let Parts { train, test } = match (stated(examples)?, &groups) {
         (Some(parts), _) => parts,
         (None, Some(groups)) => {
@@ -110,6 +104,22 @@ fn torn_groups(examples: &[&Example], train: &[usize], test: &[usize]) -> Vec<St
         side.iter().filter_map(|&i| examples[i].group.clone()).collect()
     };
     of(train).intersection(&of(test)).cloned().collect()
+}
+
+/// What a split keeps in proportion, numbered.
+pub(crate) fn strata(examples: &[&Example]) -> Vec<usize> {
+    numbers(examples.iter().map(|e| (e.label, e.stratum.as_deref())))
+}
+
+/// What a split keeps whole, numbered, if the data set says.
+pub(crate) fn groups(examples: &[&Example]) -> Option<Vec<usize>> {
+    examples.iter().any(|e| e.group.is_some()).then(|| {
+        // An example without a group is a group of its own.
+        numbers(examples.iter().enumerate().map(|(i, e)| match &e.group {
+            Some(name) => Ok(name),
+            None => Err(i),
+        }))
+    })
 }
 
 /// Numbers values in the order in which they first occur.

@@ -11,6 +11,8 @@
 //! seen, [`calibrate`] turns those into a temperature and an "unknown"
 //! threshold, and [`evaluate`] measures on the test examples.
 //!
+//! [`transfer`] says of several sources which one's features suit a task.
+//!
 //! ```
 //! use std::ops::ControlFlow;
 //!
@@ -53,6 +55,7 @@ mod random;
 mod split;
 mod standardise;
 mod train;
+pub mod transfer;
 
 pub use calibration::{CalibrationError, calibrate, temperature, unknown_below};
 pub use examples::{Examples, ExamplesError};
@@ -63,7 +66,7 @@ pub use metrics::{
     wilson_interval,
 };
 pub use mlp::{MlpRecipe, train_mlp};
-pub use probe::{Probe, probe};
+pub use probe::{Probe, grouped_probe, probe};
 pub use random::SplitMix64;
 pub use split::{
     Split, SplitError, grouped_folds, grouped_split, stratified_folds, stratified_split,

@@ -105,6 +105,13 @@ pub enum TrainError {
         /// Fold numbers given.
         folds: usize,
     },
+    /// Not one group number for each example.
+    GroupLengths {
+        /// Examples given.
+        examples: usize,
+        /// Group numbers given.
+        groups: usize,
+    },
     /// A fold without examples, or one that holds them all.
     Fold {
         /// The fold.
@@ -136,6 +143,9 @@ impl fmt::Display for TrainError {
             }
             TrainError::FoldLengths { examples, folds } => {
                 write!(f, "{examples} examples have {folds} fold numbers")
+            }
+            TrainError::GroupLengths { examples, groups } => {
+                write!(f, "{examples} examples have {groups} group numbers")
             }
             TrainError::Fold { fold, examples } => {
                 write!(

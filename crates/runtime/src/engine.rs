@@ -89,12 +89,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Runs what was written into the input; the outputs are dropped.
-    pub(crate) fn run_for_time(&mut self) -> Result<(), EngineError> {
-        let Engine { state, input, .. } = self;
-        guarded(|| state.run(tvec!(TValue::from_const(Arc::clone(input)))).map(drop))
-    }
-
     /// Runs the example that was filled in and copies the outputs.
     pub(crate) fn run(&mut self, outputs: [&mut [f32]; 2]) -> Result<(), EngineError> {
         let Engine { plan, state, input } = self;

@@ -42,7 +42,7 @@ mod model;
 mod operators;
 
 pub use error::{EngineError, OpenError, Refusal, RunError, Shape, VerifyError};
-pub use host::{NNEF_INPUT, check_onnx, onnx_latency, to_nnef};
+pub use host::{NNEF_INPUT, check_onnx, to_nnef};
 pub use model::{Answer, Model, Verified};
 pub use operators::supports_operator;
 

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use clap::Args;
 use graft_host::bench::{Bench, Effort, Graftd, HostName, Place, bench};
 use graft_host::bundle_file::{BundleFacts, BundleFile};
+use graft_host::rank::BenchedBackbone;
 use graft_runtime::bench::Task;
 use serde::Serialize;
 
@@ -51,6 +52,8 @@ pub struct Report {
     #[serde(flatten)]
     pub bench: Bench,
     pub bundle: BundleFacts,
+    /// By it `graft rank --latency` knows what was measured.
+    pub backbone: Option<BenchedBackbone>,
 }
 
 impl Cmd {
@@ -78,7 +81,13 @@ impl Cmd {
         let mut display = Display::new(context);
         let mut on = |event: graft_host::progress::Event<'_>| display.show(event);
         let bench = bench(&file, &bundle, place, effort, &scratch(), &mut on)?;
-        let report = Report { bench, bundle: file.facts(&bundle) };
+        // What an odd provenance doesn't tell is no reason not to have measured.
+        let backbone = bundle.provenance().ok().flatten().map(|provenance| BenchedBackbone {
+            name: provenance.backbone.name,
+            sha256: provenance.backbone.sha256,
+            features_tensor: provenance.backbone.features_tensor,
+        });
+        let report = Report { bench, bundle: file.facts(&bundle), backbone };
         print(context.global, "bench", &report, || text::bench::result(&report))?;
         Ok(Outcome::Yes)
     }

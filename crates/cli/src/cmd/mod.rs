@@ -17,6 +17,7 @@ pub mod export;
 pub mod inspect;
 pub mod models;
 pub mod predict;
+pub mod rank;
 pub mod train;
 
 macro_rules! verbs {
@@ -47,6 +48,7 @@ verbs! {
     Doctor(doctor) = "doctor",
     Models(models) = "models",
     Inspect(inspect) = "inspect",
+    Rank(rank) = "rank",
     Train(train) = "train",
     Cuts(cuts) = "cuts",
     Evaluate(evaluate) = "evaluate",

@@ -4,10 +4,11 @@ use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use graft_learn::{Examples, ExamplesError, LinearRecipe, Probe, TrainError, probe};
+use graft_learn::{Examples, ExamplesError, LinearRecipe, Probe, TrainError, grouped_probe};
 use ndarray::{ArrayView2, s};
 
 use crate::progress::{Event, OnEvent, Stage};
+use crate::subset::Division;
 
 /// What every probe learns from.
 pub(super) struct Task<'a> {
@@ -15,7 +16,7 @@ pub(super) struct Task<'a> {
     pub(super) rows: ArrayView2<'a, f32>,
     pub(super) labels: &'a [usize],
     pub(super) classes: usize,
-    pub(super) folds: &'a [usize],
+    pub(super) division: &'a Division,
 }
 
 /// A probe that failed.
@@ -102,5 +103,6 @@ fn one(
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
     };
-    probe(&examples, recipe, task.folds, &mut go_on).map_err(ProbeError::Train)
+    let Division { folds, groups } = task.division;
+    grouped_probe(&examples, recipe, folds, groups, &mut go_on).map_err(ProbeError::Train)
 }

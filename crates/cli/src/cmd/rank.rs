@@ -1,0 +1,174 @@
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use graft_host::engine::Engine;
+use graft_host::examples::Dataset;
+use graft_host::features::FeatureOptions;
+use graft_host::progress::Event;
+use graft_host::rank::{Candidate, Latencies, Metric, RankRecipe, Ranking, Told, rank};
+use serde::Serialize;
+
+use crate::args::{Context, ProviderArgs};
+use crate::input_args::InputArgs;
+use crate::locations::Locations;
+use crate::output::{Outcome, print};
+use crate::progress::Display;
+use crate::text;
+
+/// Find the source that suits a task: score backbones on some of its photos
+///
+/// Some photos, classes in proportion, run through each backbone once. Of the
+/// features: what a linear head answers by cross-validation, and scores that are
+/// cheaper. Beside them what each costs on the device. A backbone that can't be used
+/// is named, and the others go on.
+#[derive(Args)]
+pub struct Cmd {
+    /// A folder with a sub-folder a class, or a .csv or .tsv with the columns
+    /// path and label, and optionally split, group and stratify. Photos that it
+    /// holds out are not looked at
+    data: PathBuf,
+
+    /// The backbones: names that `graft models` lists, folders with a model.toml, or
+    /// ONNX files [default: all models that are here]
+    #[arg(long, value_name = "MODEL,…", value_delimiter = ',')]
+    models: Vec<String>,
+
+    /// Photos to look at, about
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(4..))]
+    examples: u32,
+
+    /// What comes first
+    #[arg(long, value_enum, default_value_t = By::Probe)]
+    by: By,
+
+    /// Take latencies from what `graft bench --json` said of bundles on a board, and
+    /// not from this machine; a file may hold one document or an array of them
+    #[arg(long, value_name = "FILE,…", value_delimiter = ',')]
+    latency: Vec<PathBuf>,
+
+    /// Folds of cross-validation
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
+    folds: u16,
+
+    /// Of the choice of photos and the folds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+
+    /// A photo that can't be used is an error
+    #[arg(long)]
+    strict: bool,
+
+    /// Neither look for features nor keep them
+    #[arg(long)]
+    no_cache: bool,
+
+    #[command(flatten)]
+    provider: ProviderArgs,
+
+    #[command(flatten)]
+    input: InputArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum By {
+    /// Accuracy of a linear head, by cross-validation
+    Probe,
+    /// Accuracy of the five nearest neighbours
+    Neighbours,
+    /// LogME
+    Logme,
+    /// H-score with shrunk covariance
+    RegularisedHScore,
+    /// H-score
+    HScore,
+    /// LEEP, of the source's own classes
+    Leep,
+    /// NCE, of the source's own classes
+    Nce,
+    /// Time of a photo, least first
+    Latency,
+}
+
+/// Field names are those of docs/json.md.
+#[derive(Serialize)]
+pub struct Report {
+    #[serde(flatten)]
+    pub ranking: Ranking,
+    pub folds: u16,
+    pub seed: u64,
+    pub provider: &'static str,
+    pub onnx_runtime: String,
+    pub threads: usize,
+    pub total_seconds: f64,
+}
+
+impl Cmd {
+    pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
+        let start = Instant::now();
+        let locations = Locations::find()?;
+        let recipe = self.recipe()?;
+        let dataset = Dataset::open(&self.data)?;
+        let labels = dataset.checked_labels(&self.data)?;
+        let candidates = self.candidates(&locations)?;
+        let engine = Engine::load(&locations.onnx_runtime(context.global))?;
+        let options = FeatureOptions {
+            provider: self.provider.provider(&locations),
+            threads: context.global.threads(),
+            batch: None,
+            cache: (!self.no_cache).then(|| locations.features()),
+        };
+        let mut display = Display::new(context);
+        let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
+        let ranking = rank(&engine, candidates, &dataset, &labels, &recipe, &options, &mut on)?;
+        context.go_on()?;
+        let report = Report {
+            ranking,
+            folds: self.folds,
+            seed: self.seed,
+            provider: options.provider.name(),
+            onnx_runtime: engine.version().to_owned(),
+            threads: options.threads,
+            total_seconds: start.elapsed().as_secs_f64(),
+        };
+        print(context.global, "rank", &report, || text::rank::result(&report))?;
+        Ok(Outcome::Yes)
+    }
+
+    fn recipe(&self) -> anyhow::Result<RankRecipe> {
+        let latencies = match self.latency.as_slice() {
+            [] => Latencies::Here,
+            files => Latencies::Told(Told::read(files)?),
+        };
+        Ok(RankRecipe {
+            examples: self.examples as usize,
+            folds: self.folds.into(),
+            seed: self.seed,
+            by: match self.by {
+                By::Probe => Metric::Probe,
+                By::Neighbours => Metric::Neighbours,
+                By::Logme => Metric::Logme,
+                By::RegularisedHScore => Metric::RegularisedHScore,
+                By::HScore => Metric::HScore,
+                By::Leep => Metric::Leep,
+                By::Nce => Metric::Nce,
+                By::Latency => Metric::Latency,
+            },
+            latencies,
+            strict: self.strict,
+        })
+    }
+
+    fn candidates(&self, locations: &Locations) -> anyhow::Result<Vec<Candidate>> {
+        let folder = locations.models();
+        if self.models.is_empty() {
+            return Ok(Candidate::here(&folder)?);
+        }
+        let mut seen = HashSet::new();
+        let once = self.models.iter().filter(|name| seen.insert(name.as_str()));
+        let stated = self.input.stated();
+        Ok(once.map(|name| Candidate::named(&folder, name, &stated)).collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,138 @@
+use std::fmt::Write;
+
+use graft_host::rank::{Machine, Metric, Ranked};
+
+use super::{bytes, count, percent, skipped, table};
+use crate::cmd::rank::Report;
+use crate::hint;
+
+pub fn result(r: &Report) -> String {
+    let ranking = &r.ranking;
+    let mut text = format!(
+        "\n{}, on {} of {} photos of {} classes, by {}\n\n",
+        match ranking.sources.as_slice() {
+            [only] => format!("{} alone", only.name),
+            sources => format!("{} first of {} sources", sources[0].name, sources.len()),
+        },
+        ranking.examples,
+        ranking.of_examples,
+        ranking.classes,
+        words(ranking.by),
+    );
+    text += &suits(&ranking.sources);
+    text.push('\n');
+    text += &costs(&ranking.sources);
+    text.push('\n');
+    let _ = writeln!(
+        text,
+        "  probe       a linear head, {} folds, ± its standard error; always the same answer: {}",
+        r.folds,
+        percent(ranking.baseline_accuracy)
+    );
+    let _ = writeln!(text, "  latency     {}", latency_words(&ranking.latency_of));
+    if ranking.sources.iter().any(|s| s.pareto) {
+        text += "  *           no other is both more accurate and faster\n";
+    }
+    if ranking.sources.iter().any(|s| s.scores.leep.is_some()) {
+        text += "  LEEP, NCE   of the source's own answers, not of its features: don't choose by them alone\n";
+    }
+    for unusable in &ranking.unusable {
+        let cure = hint::source(&unusable.error).map_or(String::new(), |cure| format!("; {cure}"));
+        let _ = writeln!(text, "\n  left out: {}: {}{cure}", unusable.name, unusable.error.words());
+    }
+    text += &skipped(&ranking.skipped_files);
+    let features: f64 = ranking.sources.iter().map(|s| s.features_seconds).sum();
+    let scores: f64 = ranking.sources.iter().map(|s| s.scores_seconds).sum();
+    let _ = writeln!(
+        text,
+        "\n  took {:.1} s: features {features:.1}, scores {scores:.1}",
+        r.total_seconds
+    );
+    text
+}
+
+fn suits(sources: &[Ranked]) -> String {
+    let rows: Vec<Vec<String>> = sources
+        .iter()
+        .map(|source| {
+            let s = &source.scores;
+            vec![
+                marked(source),
+                format!("{} ± {:.1}", percent(s.probe_accuracy), s.probe_standard_error * 100.0),
+                percent(s.neighbour_accuracy),
+                number(Some(s.logme)),
+                number(Some(s.regularised_h_score)),
+                number(s.leep),
+                number(s.nce),
+                s.source_classes.map_or("-".to_owned(), |n| n.to_string()),
+            ]
+        })
+        .collect();
+    let header =
+        ["source", "probe", "5 neighbours", "LogME", "H-score", "LEEP", "NCE", "own classes"];
+    table(&header, &rows)
+}
+
+fn costs(sources: &[Ranked]) -> String {
+    let rows: Vec<Vec<String>> = sources
+        .iter()
+        .map(|s| {
+            vec![
+                marked(s),
+                s.latency.map_or("-".to_owned(), |l| format!("{:.1} ms", l.p50_ms)),
+                s.multiply_adds.map_or("-".to_owned(), count),
+                count(s.parameters),
+                bytes(s.part_bytes),
+                bytes(s.file_bytes),
+                s.feature_length.to_string(),
+                s.licence.clone(),
+            ]
+        })
+        .collect();
+    let header = [
+        "source",
+        "latency",
+        "multiply-adds",
+        "parameters",
+        "to the cut",
+        "file",
+        "features",
+        "licence",
+    ];
+    table(&header, &rows)
+}
+
+fn marked(source: &Ranked) -> String {
+    format!("{} {}", if source.pareto { '*' } else { ' ' }, source.name)
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or("-".to_owned(), |v| format!("{v:.3}"))
+}
+
+fn words(by: Metric) -> &'static str {
+    match by {
+        Metric::Probe => "probe accuracy",
+        Metric::Neighbours => "neighbour accuracy",
+        Metric::Logme => "LogME",
+        Metric::RegularisedHScore => "regularised H-score",
+        Metric::HScore => "H-score",
+        Metric::Leep => "LEEP",
+        Metric::Nce => "NCE",
+        Metric::Latency => "latency",
+    }
+}
+
+fn latency_words(of: &Machine) -> String {
+    let processor =
+        of.processor.as_ref().map_or(of.machine.clone(), |p| format!("{p}, {}", of.machine));
+    match &of.device {
+        Some(device) => {
+            format!("of a photo, head included, in {} on {device} ({processor})", of.engine)
+        }
+        None => format!(
+            "of a photo up to the cut in {} on this machine ({processor}); {}",
+            of.engine, "another kind of processor may rank otherwise"
+        ),
+    }
+}
