@@ -139,10 +139,12 @@ fn old_inputs<'m>(fields: &mut Fields<'m, 'm>) -> Result<Vec<Input<'m>>, CaffeEr
     let dims = fields.counts("input_dim")?;
     let shapes = fields.messages("input_shape")?;
     let mut inputs = Vec::new();
-    for (i, (name, line)) in names.into_iter().zip(lines).enumerate() {
+    for (i, (&name, line)) in names.iter().zip(lines).enumerate() {
         let shape = match shapes.get(i) {
             Some(shape) => Fields::of(Some(shape)).counts("dim")?,
-            None => dims.chunks(4).nth(i).unwrap_or_default().to_vec(),
+            // Four for each input; one too many or too few is nobody's.
+            None if dims.len() != 4 * names.len() => Vec::new(),
+            None => dims[4 * i..][..4].to_vec(),
         };
         inputs.push(input(name, line, shape)?);
     }
