@@ -18,6 +18,7 @@ pub(super) struct Net<'m> {
 
 pub(super) struct Input<'m> {
     pub name: &'m str,
+    pub line: u32,
     /// Behind the batch.
     pub shape: Vec<u64>,
 }
@@ -155,7 +156,7 @@ fn input(name: &str, line: u32, shape: Vec<u64>) -> Result<Input<'_>, CaffeError
     if !(2..=MOST_AXES).contains(&shape.len()) || shape.contains(&0) {
         return Err(CaffeError::InputShape { line, input: name.to_owned() });
     }
-    Ok(Input { name, shape: shape[1..].to_vec() })
+    Ok(Input { name, line, shape: shape[1..].to_vec() })
 }
 
 fn input_layer<'m>(layer: &Layer<'m>) -> Result<Vec<Input<'m>>, CaffeError> {
