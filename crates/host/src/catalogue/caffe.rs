@@ -29,7 +29,7 @@ pub enum CaffeAddError {
     Read { path: PathBuf, source: std::io::Error },
     /// Not a network that can be read, or not its weights.
     #[error("{}", path.display())]
-    Caffe { path: PathBuf, source: CaffeError },
+    Caffe { path: PathBuf, source: Box<CaffeError> },
     /// The mean image has other channels than the network's input.
     #[error(
         "{} has {found} channels, the network takes {expected}: it is of another network",
@@ -77,7 +77,7 @@ pub fn add(
 ) -> Result<Added, CaffeAddError> {
     let fail = |path: &Path| {
         let path = path.to_path_buf();
-        move |source| CaffeAddError::Caffe { path, source }
+        move |e| CaffeAddError::Caffe { path, source: Box::new(e) }
     };
     let prototxt = read(&files.prototxt)?;
     let net = caffe::read(&prototxt, &read(&files.weights)?).map_err(|source| {

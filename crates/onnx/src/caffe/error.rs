@@ -271,7 +271,7 @@ impl fmt::Display for CaffeError {
             ),
             CaffeError::InputShape { line, input } => write!(
                 f,
-                "line {line}: the shape of input {input:?} is not stated or has a zero; a deploy.prototxt states it (input_dim, input_shape or a layer of type Input)"
+                "line {line}: the shape of input {input:?} is not stated in full; a deploy.prototxt states it (four input_dim, input_shape, or a layer of type Input)"
             ),
             CaffeError::NoOutput => f.write_str("no layer of the prototxt makes an output"),
             CaffeError::Layer { line, layer, kind, problem } => {

@@ -18,6 +18,7 @@ pub(super) struct Net<'m> {
 
 pub(super) struct Input<'m> {
     pub name: &'m str,
+    pub line: u32,
     /// Behind the batch.
     pub shape: Vec<u64>,
 }
@@ -139,10 +140,12 @@ fn old_inputs<'m>(fields: &mut Fields<'m, 'm>) -> Result<Vec<Input<'m>>, CaffeEr
     let dims = fields.counts("input_dim")?;
     let shapes = fields.messages("input_shape")?;
     let mut inputs = Vec::new();
-    for (i, (name, line)) in names.into_iter().zip(lines).enumerate() {
+    for (i, (&name, line)) in names.iter().zip(lines).enumerate() {
         let shape = match shapes.get(i) {
             Some(shape) => Fields::of(Some(shape)).counts("dim")?,
-            None => dims.chunks(4).nth(i).unwrap_or_default().to_vec(),
+            // Four for each input; one too many or too few is nobody's.
+            None if dims.len() != 4 * names.len() => Vec::new(),
+            None => dims[4 * i..][..4].to_vec(),
         };
         inputs.push(input(name, line, shape)?);
     }
@@ -153,7 +156,7 @@ fn input(name: &str, line: u32, shape: Vec<u64>) -> Result<Input<'_>, CaffeError
     if !(2..=MOST_AXES).contains(&shape.len()) || shape.contains(&0) {
         return Err(CaffeError::InputShape { line, input: name.to_owned() });
     }
-    Ok(Input { name, shape: shape[1..].to_vec() })
+    Ok(Input { name, line, shape: shape[1..].to_vec() })
 }
 
 fn input_layer<'m>(layer: &Layer<'m>) -> Result<Vec<Input<'m>>, CaffeError> {

@@ -55,7 +55,8 @@ pub(super) fn plan<'m>(net: &'m Net<'m>) -> Result<Plan<'m>, CaffeError> {
         plan.inputs.push(value);
         // An input that nobody reads is no output.
         if blobs.insert(input.name, Current { value, read: true, made: 0 }).is_some() {
-            return Err(CaffeError::Twice { line: 1, field: format!("input {:?}", input.name) });
+            let field = format!("input {:?}", input.name);
+            return Err(CaffeError::Twice { line: input.line, field });
         }
     }
     for (made, layer) in net.layers.iter().enumerate() {

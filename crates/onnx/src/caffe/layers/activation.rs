@@ -8,10 +8,14 @@ use crate::pool::int;
 
 pub(super) fn convert(site: &mut Site<'_, '_>) -> Shapes {
     let (layer, kind) = (site.layer, site.layer.kind);
-    // A loss names its labels as the second bottom, which are gone.
     let (bottom, top) = site.one_to_one()?;
     let x = bottom.tensor.as_str();
-    let engine = |name| layer.parameters(name, |fields| Ok(fields.ignore(&["engine"])));
+    let engine = |name| {
+        layer.parameters(name, |fields| {
+            fields.ignore(&["engine"]);
+            Ok(())
+        })
+    };
     let simple = match kind {
         Kind::AbsVal => Some("Abs"),
         Kind::Bnll => Some("Softplus"),
