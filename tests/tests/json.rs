@@ -114,6 +114,9 @@ fn every_document_has_the_fields_of_its_page() {
     check("train", &train);
     let train = sandbox.train("photos", &format!("{words} linear")).done().json();
     check("train", &train);
+    let rank =
+        run(sandbox.graft(["rank", "photos", "--json", "--models"]).arg(tiny_model())).done();
+    check("rank", &rank.json());
     check("evaluate", &of("evaluate task.graft photos"));
     check("predict", &of("predict task.graft photos/leaf/0000.png"));
     check("compare", &of("compare task.graft photos"));

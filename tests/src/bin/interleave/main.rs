@@ -7,6 +7,8 @@
 //!
 //! - `interleave photos FOLDER [--photos N]` writes the photos it measures with;
 //! - `interleave features FOLDER` prints how long graft takes for a folder's;
+//! - `interleave sources DATA` ranks the sources that are here, and
+//!   prints how well each score foretells the probe;
 //! - `interleave processor bare|engine|backbone` prints milliseconds of CPU.
 //!
 //! ONNX Runtime is the library that `ORT_DYLIB_PATH` names.
@@ -17,6 +19,7 @@ mod jpegs;
 mod loading;
 mod measure;
 mod setting;
+mod sources;
 
 use std::path::Path;
 
@@ -24,7 +27,7 @@ use anyhow::{Context as _, bail};
 
 use crate::setting::Setting;
 
-const USAGE: &str = "usage: interleave [photos FOLDER | features FOLDER | processor WHAT] [--rounds N] [--photos N]";
+const USAGE: &str = "usage: interleave [photos FOLDER | features FOLDER | sources DATA | processor WHAT] [--rounds N] [--photos N]";
 
 struct Options {
     rounds: usize,
@@ -51,6 +54,7 @@ fn main() -> anyhow::Result<()> {
         [] => everything(&options),
         ["photos", folder] => jpegs::write_all(Path::new(folder), options.photos),
         ["features", folder] => extraction::of_folder(&Setting::open()?, Path::new(folder)),
+        ["sources", data] => sources::report(Path::new(data)),
         ["processor", what] => loading::child(what),
         _ => bail!(USAGE),
     }
