@@ -61,10 +61,11 @@ fmt: ## format the sources
 docs: ## the API documentation, in target/doc
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
 
-bench: setup ## benchmarks: the parts, then the whole pipeline against its baselines
+bench: setup build ## benchmarks: the parts, then the whole pipeline against its baselines
 	$(CARGO) bench --workspace
 	$(CARGO) build --release --workspace --bin interleave
 	$(TARGET_DIR)/release/interleave $(BENCH_ARGS)
+	$(TARGET_DIR)/release/interleave sources .deps/elpv/split-0.csv
 
 # cargo-fuzz wants unstable flags; RUSTC_BOOTSTRAP lets the stable compiler take them.
 fuzz: $(FUZZ_TOOLS)/bin/cargo-fuzz ## fuzz what parses bytes, FUZZ_SECONDS each

@@ -118,6 +118,9 @@ fn every_document_has_the_fields_of_its_page() {
     let tiny = tiny_model();
     let tiny = tiny.to_str().unwrap();
     check("cuts", &of(&format!("cuts photos --model {tiny} --pool both")));
+    let rank =
+        run(sandbox.graft(["rank", "photos", "--json", "--models"]).arg(tiny_model())).done();
+    check("rank", &rank.json());
     check("evaluate", &of("evaluate task.graft photos"));
     check("predict", &of("predict task.graft photos/leaf/0000.png"));
     check("compare", &of("compare task.graft photos"));

@@ -8,6 +8,8 @@
 //! - `interleave photos FOLDER [--photos N]` writes the photos it measures with;
 //! - `interleave features FOLDER` prints how long graft takes for a folder's;
 //! - `interleave taps` is that part of the comparison alone;
+//! - `interleave sources DATA` ranks the sources that are here, and
+//!   prints how well each score foretells the probe;
 //! - `interleave processor bare|engine|backbone` prints milliseconds of CPU.
 //!
 //! ONNX Runtime is the library that `ORT_DYLIB_PATH` names.
@@ -18,6 +20,7 @@ mod jpegs;
 mod loading;
 mod measure;
 mod setting;
+mod sources;
 mod taps;
 
 use std::path::Path;
@@ -26,7 +29,7 @@ use anyhow::{Context as _, bail};
 
 use crate::setting::Setting;
 
-const USAGE: &str = "usage: interleave [photos FOLDER | features FOLDER | taps | processor WHAT] [--rounds N] [--photos N]";
+const USAGE: &str = "usage: interleave [photos FOLDER | features FOLDER | sources DATA | taps | processor WHAT] [--rounds N] [--photos N]";
 
 struct Options {
     rounds: usize,
@@ -58,6 +61,7 @@ fn main() -> anyhow::Result<()> {
             jpegs::write_all(folder.path(), options.photos)?;
             taps::report(&Setting::open()?, folder.path(), options.rounds)
         }
+        ["sources", data] => sources::report(Path::new(data)),
         ["processor", what] => loading::child(what),
         _ => bail!(USAGE),
     }
