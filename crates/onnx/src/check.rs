@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use crate::error::{GraphError, TensorProblem};
+use crate::inference::settle;
 use crate::nodes::{attribute, describe, each_read, inner_graphs, is_default_domain};
 use crate::proto::tensor_proto::DataLocation;
 use crate::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
@@ -24,6 +25,7 @@ pub(crate) fn check(model: &mut ModelProto) -> Result<(), GraphError> {
     if !stated {
         return Err(GraphError::NoOpset);
     }
+    settle(graph);
     check_contents(graph)?;
     check_names(graph)?;
     sort(graph)

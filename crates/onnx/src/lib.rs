@@ -5,7 +5,8 @@
 //! names the tensor or node at fault. Memory is bounded by a constant times the
 //! length of the input. A graph that was read and not changed writes the bytes
 //! that it was read from, provided that they were in protobuf's canonical order
-//! (as the exporters write them) and the nodes were sorted.
+//! (as the exporters write them), the nodes were sorted, and none was in training
+//! mode.
 //!
 //! Weights are shared between clones of a graph, so cloning is cheap.
 //!
@@ -39,10 +40,13 @@ mod classifier;
 mod cut;
 mod cut_points;
 mod error;
+mod eval;
+mod fold;
 mod graph;
 mod head;
 mod index;
 mod infer;
+mod inference;
 mod names;
 mod narrows;
 mod nodes;

@@ -88,6 +88,25 @@ fn exercise(bytes: &[u8]) {
     let held = (PEAK.get() - before) as usize;
     let most = AT_LEAST.max(bytes.len() * PER_BYTE);
     assert!(held <= most, "{} bytes of input took {held}", bytes.len());
+    simplify(bytes);
+}
+
+/// What simplifying may compute whatever the graph's size: 2^18 values of eight
+/// bytes, some copies of them, and the places of one tensor's values in another's.
+const AT_LEAST_SIMPLIFYING: usize = 32 << 20;
+
+fn simplify(bytes: &[u8]) {
+    let before = HELD.get();
+    PEAK.set(before);
+    if let Ok(graph) = Graph::parse(bytes) {
+        let (inputs, outputs) = (graph.inputs(), graph.outputs());
+        let simplified = graph.simplified();
+        let again = Graph::parse(&simplified.to_bytes()).expect("our own bytes");
+        assert_eq!((again.inputs(), again.outputs()), (inputs, outputs));
+    }
+    let held = (PEAK.get() - before) as usize;
+    let most = AT_LEAST_SIMPLIFYING + bytes.len() * PER_BYTE;
+    assert!(held <= most, "{} bytes of input took {held} to simplify", bytes.len());
 }
 
 #[test]

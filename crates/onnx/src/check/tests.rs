@@ -95,6 +95,9 @@ fn training_graphs_are_refused() {
         |g| {
             g.node[0].op_type = Some("BatchNormalization".into());
             g.node[0].attribute.push(mode);
+            // The running mean, which only a training step has a use for.
+            g.node[0].output.push("mean".into());
+            g.output.push(value("mean"));
         },
         GraphError::Training { what: r#"node BatchNormalization "y""#.into() },
     );

@@ -1,0 +1,40 @@
+//! A graph without what stands between it and an engine: the same answers from
+//! fewer nodes.
+
+mod aliases;
+mod batch_norm;
+mod constants;
+mod shapes;
+mod unused;
+
+use crate::graph::Graph;
+
+impl Graph {
+    /// The same network with less in it. Constant subgraphs and shapes that are
+    /// known become weights; `Identity` and `Dropout` go; batch normalisation
+    /// behind a convolution or dense layer goes into its weights; what nothing
+    /// reads goes, and weights are no longer listed as inputs.
+    ///
+    /// Inputs and outputs stay as they are, and so do the names of all tensors
+    /// that are left. Outputs change by rounding alone. The file may grow by at
+    /// most 1 MiB and its own weights: a `ConstantOfShape` that fills a large tensor
+    /// stays a node.
+    #[must_use]
+    pub fn simplified(mut self) -> Graph {
+        // The first version in which weights need not be inputs; nothing that
+        // was valid before means something else since.
+        self.model.ir_version = Some(self.model.ir_version().max(4));
+        let opset = self.opset();
+        let graph = self.graph_mut();
+        aliases::remove(graph, opset);
+        shapes::fold(graph, opset);
+        constants::fold(graph, opset);
+        unused::remove(graph);
+        batch_norm::fold(graph);
+        unused::remove(graph);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;
