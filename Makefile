@@ -43,7 +43,7 @@ board: ## boot the aarch64 graftd on an emulated board with a camera (after devi
 	@$(PYTHON) firmware/build/board/board.py
 
 soak: ## 200,000 frames through graftd, its memory watched (minutes)
-	GRAFT_SOAK_FRAMES=200000 $(CARGO) test --release --package graft-agent soak -- --nocapture
+	GRAFT_SOAK_FRAMES=200000 $(CARGO) test --release --workspace --test graftd -- soak --nocapture
 
 lint: ## formatting, clippy and docs, warnings denied
 	@$(CARGO) fmt --version >/dev/null 2>&1 || { echo "lint: rustfmt is missing: rustup component add rustfmt" >&2; exit 2; }
