@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use graft_bundle::Bundle;
 use graft_tests::photos::{BERRY, LEAF, MURKY, folder};
 use graft_tests::sandbox::{Sandbox, files, run, tiny_model};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn a_task_is_learned_answered_and_judged() {
@@ -212,6 +213,42 @@ fn export_writes_one_onnx_file_with_probabilities() {
     let outputs: Vec<_> =
         inspect["outputs"].as_array().unwrap().iter().map(|o| &o["shape"][1]).collect();
     assert_eq!(outputs, [16, 2, 2]);
+}
+
+/// For small flash: half the file, the same answers, and every verb still takes it.
+#[test]
+fn export_writes_a_bundle_with_one_form() {
+    let sandbox = Sandbox::with_photos(12);
+    let bundle = sandbox.bundle();
+    let export = sandbox.run("export task.graft --onnx-bundle small.graft --json").done().json();
+    assert_eq!(export["onnx"], Value::Null);
+    assert_eq!(export["was_signed"], false);
+
+    let both = fs::read(bundle).unwrap();
+    let one = fs::read(sandbox.path("small.graft")).unwrap();
+    assert_eq!(export["onnx_bundle"]["bytes"], one.len());
+    let (both, one) = (Bundle::parse(&both).unwrap(), Bundle::parse(&one).unwrap());
+    assert_eq!((both.forms().len(), one.forms().len()), (2, 1));
+    assert_eq!(one.onnx().model, both.onnx().model);
+    assert_eq!(one.onnx().references, both.onnx().references);
+    assert_eq!(one.labels(), both.labels());
+    assert_eq!(one.provenance_json(), both.provenance_json());
+
+    let predicted = |bundle: &str| {
+        let line = format!("predict {bundle} photos/leaf/0000.png --json");
+        sandbox.run(&line).done().json()["predictions"].clone()
+    };
+    let (of_one, of_both) = (predicted("small.graft"), predicted("task.graft"));
+    assert_eq!(of_one[0]["answer"], of_both[0]["answer"]);
+    assert_eq!(of_one[0]["answer"], "leaf");
+    sandbox.run("compare small.graft photos").done();
+
+    // The ONNX file of before is no bundle to be replaced.
+    sandbox.write("notes.txt", "kept");
+    let refused = sandbox.run("export task.graft --onnx-bundle notes.txt").exits(2);
+    assert!(refused.stderr.contains("not a bundle"), "{refused}");
+    assert_eq!(fs::read_to_string(sandbox.path("notes.txt")).unwrap(), "kept");
+    sandbox.run("export task.graft").exits(2);
 }
 
 #[test]

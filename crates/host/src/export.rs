@@ -1,8 +1,9 @@
-//! A bundle as one plain ONNX file with probabilities, for any engine.
+//! A bundle's network for others: one plain ONNX file with probabilities for any
+//! engine, or a bundle of half the size for small flash.
 
-use graft_bundle::Bundle;
+use graft_bundle::{Bundle, BundleError, Contents, ModelPart};
 use graft_onnx::{Graph, GraphError};
-use graft_spec::{Answer, Input};
+use graft_spec::{Answer, Input, Manifest};
 
 /// The bundle's network with a third output, `probabilities`, and with what an
 /// engine can't know as metadata: `labels` and `input` (JSON), `unknown_below`.
@@ -20,4 +21,17 @@ pub fn plain_onnx(bundle: &Bundle<'_>) -> Result<(Vec<u8>, Vec<String>), GraphEr
     }
     let outputs = graph.outputs().into_iter().map(|o| o.name).collect();
     Ok((graph.to_bytes(), outputs))
+}
+
+/// The same bundle, unsigned, with its ONNX form alone. That is the form to keep:
+/// every reader of the format takes it, a device with another engine too, and so
+/// do the host's verbs.
+pub fn onnx_bundle(bundle: &Bundle<'_>) -> Result<Vec<u8>, BundleError> {
+    let view = bundle.onnx();
+    graft_bundle::write(&Contents {
+        manifest: Manifest { forms: vec![view.form.clone()], ..bundle.manifest().clone() },
+        labels: bundle.labels().clone(),
+        models: vec![ModelPart { bytes: view.model, references: view.references.clone() }],
+        provenance: bundle.provenance()?,
+    })
 }

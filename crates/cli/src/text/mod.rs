@@ -233,12 +233,21 @@ pub fn compare(r: &cmd::compare::Report) -> String {
 }
 
 pub fn export(r: &cmd::export::Report) -> String {
-    format!(
-        "wrote {}, {}, with outputs {}\n",
-        r.onnx.path.display(),
-        bytes(r.onnx.bytes as u64),
-        r.outputs.join(", ")
-    )
+    let mut text = String::new();
+    let size = |file: &cmd::export::FileFacts| bytes(file.bytes as u64);
+    if let Some(onnx) = &r.onnx {
+        let outputs = r.outputs.join(", ");
+        let path = onnx.path.display();
+        let _ = writeln!(text, "wrote {path}, {}, with outputs {outputs}", size(onnx));
+    }
+    if let Some(small) = &r.onnx_bundle {
+        let path = small.path.display();
+        let _ = writeln!(text, "wrote {path}, {}, the ONNX form alone", size(small));
+        if r.was_signed {
+            let _ = writeln!(text, "it is not signed, {} is", r.bundle.path.display());
+        }
+    }
+    text
 }
 
 pub fn cache(r: &cmd::cache::Report) -> String {

@@ -1,6 +1,7 @@
 //! Needs `make device`.
 
 mod answers;
+mod bench;
 mod demo_bundle;
 mod files;
 mod tensors;
