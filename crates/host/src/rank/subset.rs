@@ -6,11 +6,11 @@ use crate::sides::{groups, strata};
 /// About `wanted` examples, strata in proportion and groups whole. Those that the
 /// data set holds out are left alone: who looks at them for the choice of a source
 /// has no held-out examples any more.
-pub(super) fn subset<'a>(
-    examples: &'a [Example],
+pub(super) fn subset(
+    examples: &[Example],
     wanted: usize,
     seed: u64,
-) -> Result<Vec<&'a Example>, SplitError> {
+) -> Result<Vec<&Example>, SplitError> {
     let all: Vec<&Example> = examples.iter().filter(|e| e.split != Some(Split::Test)).collect();
     if wanted >= all.len() {
         return Ok(all);
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn classes_keep_their_shares_and_the_rare_one_its_photo() {
-        let label = |i: usize| if i == 7 { 2 } else { usize::from(i % 4 == 0) };
+        let label = |i: usize| if i == 7 { 2 } else { usize::from(i.is_multiple_of(4)) };
         let examples: Vec<Example> = (0..400).map(|i| example(label(i), None, None)).collect();
         let subset = subset(&examples, 100, 3).unwrap();
         let of = |label: usize| subset.iter().filter(|e| e.label == label).count();
