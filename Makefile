@@ -10,7 +10,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS ?= bundle decode onnx
+FUZZ_TARGETS ?= bundle caffe decode onnx
 FUZZ_TOOLS := $(CURDIR)/.deps/cargo-fuzz-0.13.2
 # Arguments for the whole-pipeline benchmark.
 BENCH_ARGS ?=
@@ -18,7 +18,7 @@ BENCH_ARGS ?=
 # Name another library on the command line: make test ORT_DYLIB_PATH=/path/to/libonnxruntime.so
 export ORT_DYLIB_PATH := $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 
-.PHONY: all build setup demo test check device board soak lint fmt docs bench fuzz clean distclean help
+.PHONY: all build setup demo demo-sources test check device board soak lint fmt docs bench fuzz clean distclean help
 
 all: build ## the same as build
 
@@ -30,6 +30,9 @@ setup: ## fetch ONNX Runtime and the ELPV photos into .deps/ (117 MB, once)
 
 demo: setup build ## solar cells: train, compare the two engines, predict (minutes)
 	@PATH="$(TARGET_DIR)/release:$$PATH" tests/demo/run.sh
+
+demo-sources: setup build ## solar cells: which source, and how much of it (15 minutes)
+	@PATH="$(TARGET_DIR)/release:$$PATH" tests/demo/sources.sh
 
 test: setup ## all tests, doc tests included; those for ARM where this machine can have them
 	@CARGO="$(CARGO)" tests/run.sh

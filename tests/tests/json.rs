@@ -117,6 +117,10 @@ fn every_document_has_the_fields_of_its_page() {
     let rank =
         run(sandbox.graft(["rank", "photos", "--json", "--models"]).arg(tiny_model())).done();
     check("rank", &rank.json());
+    check("train", &sandbox.train("photos", &format!("{words} linear --at auto")).done().json());
+    let tiny = tiny_model();
+    let tiny = tiny.to_str().unwrap();
+    check("cuts", &of(&format!("cuts photos --model {tiny} --pool both")));
     check("evaluate", &of("evaluate task.graft photos"));
     check("predict", &of("predict task.graft photos/leaf/0000.png"));
     check("compare", &of("compare task.graft photos"));
@@ -124,6 +128,7 @@ fn every_document_has_the_fields_of_its_page() {
     check("inspect", &of("inspect task.graft"));
     let inspect = run(sandbox.graft(["inspect", "--json"]).arg(fixture("lp_pool.onnx"))).done();
     check("inspect", &inspect.json());
+    check("inspect", &of("inspect task.graft --cuts"));
     check("models", &of("models list"));
     check("export", &of("export task.graft --onnx task.onnx"));
     check("cache", &of("cache show"));

@@ -133,3 +133,11 @@ impl ProviderArgs {
         }
     }
 }
+
+/// A share that leaves something on both sides.
+pub fn part(text: &str) -> Result<f64, String> {
+    match share(text) {
+        Ok(part) if part < 1.0 => Ok(part),
+        _ => Err("must be a share above 0 and below 1".to_owned()),
+    }
+}

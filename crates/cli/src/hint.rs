@@ -9,7 +9,9 @@ use graft_host::backbone::{BackboneError, OpenEntryError};
 use graft_host::bench::{BenchError, Step};
 use graft_host::bundle_file::{BundleError, BundleFileError};
 use graft_host::cache::CacheError;
+use graft_host::catalogue::caffe::CaffeAddError;
 use graft_host::catalogue::{AddError, CatalogueError};
+use graft_host::cuts::CutsError;
 use graft_host::engine::{EngineError, NetworkError};
 use graft_host::features::FeaturesError;
 use graft_host::inspect::InspectError;
@@ -30,12 +32,14 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref::<CacheError>().map(|_| CACHE.to_owned()))
             .or_else(|| cause.downcast_ref().and_then(backbone))
             .or_else(|| cause.downcast_ref().and_then(run))
+            .or_else(|| cause.downcast_ref().and_then(cuts))
             .or_else(|| cause.downcast_ref().and_then(rank))
             .or_else(|| cause.downcast_ref().map(latency_file))
             .or_else(|| cause.downcast_ref().and_then(bundle))
             .or_else(|| cause.downcast_ref().and_then(bench))
             .or_else(|| cause.downcast_ref().and_then(inspect))
             .or_else(|| cause.downcast_ref().and_then(file))
+            .or_else(|| cause.downcast_ref().and_then(caffe))
             .or_else(|| cause.downcast_ref().and_then(add))
             .or_else(|| cause.downcast_ref().and_then(write))
     })
@@ -49,8 +53,9 @@ pub fn is_cancelled(error: &anyhow::Error) -> bool {
     let run = matches!(error.downcast_ref(), Some(RunError::Cancelled));
     let answer = matches!(error.downcast_ref(), Some(AnswerError::Cancelled));
     let bench = matches!(error.downcast_ref(), Some(BenchError::Cancelled));
+    let cuts = matches!(error.downcast_ref(), Some(CutsError::Cancelled));
     let rank = matches!(error.downcast_ref(), Some(RankError::Cancelled));
-    run || answer || bench || rank
+    run || answer || bench || cuts || rank
 }
 
 const CACHE: &str = "clear it with `graft cache clear`, or do without it with --no-cache";
@@ -118,8 +123,20 @@ fn backbone(error: &BackboneError) -> Option<String> {
     match error {
         BackboneError::Graph { .. } => Some(COPY.to_owned()),
         BackboneError::Cut { .. } => {
-            Some("name another cut with --at TENSOR; `graft inspect` shows the graph".to_owned())
+            Some("name another cut with --at TENSOR; `graft inspect --cuts` lists them".to_owned())
         }
+        _ => None,
+    }
+}
+
+fn cuts(error: &CutsError) -> Option<String> {
+    match error {
+        CutsError::Limits { .. } => Some(
+            "allow more with --max-latency-ms or --max-bytes, or take a smaller backbone"
+                .to_owned(),
+        ),
+        CutsError::Nowhere { .. } => Some("name a tensor with --at TENSOR".to_owned()),
+        CutsError::Device { .. } => Some("take another backbone".to_owned()),
         _ => None,
     }
 }
@@ -212,6 +229,28 @@ fn add(error: &AddError) -> Option<String> {
     match error {
         AddError::Graph { .. } => Some(COPY.to_owned()),
         AddError::Exists { .. } => Some("give it another with --name".to_owned()),
+        _ => None,
+    }
+}
+
+fn caffe(error: &CaffeAddError) -> Option<String> {
+    match error {
+        CaffeAddError::Caffe { .. } => Some(
+            "docs/caffe.md lists what can be read; the two files must be of one network".to_owned(),
+        ),
+        CaffeAddError::MeanMissing { .. } => Some(
+            "name it with --mean-file FILE.binaryproto, or state the mean of each channel with --mean B,G,R"
+                .to_owned(),
+        ),
+        CaffeAddError::MeanTwice => Some("leave out --mean or --mean-file".to_owned()),
+        CaffeAddError::Stated(StatedError::Missing { missing, .. })
+            if missing.contains(&Missing::Mean) =>
+        {
+            Some(
+                "state the mean that was subtracted in training, with --mean B,G,R (104,117,123 is common, not a guess about yours) or --mean-file FILE.binaryproto; without one it was --mean 0"
+                    .to_owned(),
+            )
+        }
         _ => None,
     }
 }

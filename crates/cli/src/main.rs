@@ -11,6 +11,7 @@ mod cmd;
 mod hint;
 mod input_args;
 mod locations;
+mod model_args;
 mod output;
 mod progress;
 mod text;

@@ -87,6 +87,8 @@ impl<'a> Display<'a> {
             Stage::Head => ("head    ", "settings"),
             Stage::Predict => ("answers ", "photos"),
             Stage::Measure => ("measures", "processes"),
+            Stage::Probe => ("probes  ", "cuts"),
+            Stage::Latency => ("latency ", "cuts"),
         };
         let source = self.source.clone().unwrap_or_default();
         let bar = match total {

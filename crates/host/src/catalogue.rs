@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{Digest, DigestError};
 
 mod add;
+pub mod caffe;
 mod fetch;
 
 pub use add::{About, AddError, add};

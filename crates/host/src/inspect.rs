@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use graft_bundle::Bundle;
-use graft_onnx::{Dim, Graph, GraphError, TensorInfo};
+use graft_onnx::{CutPoint, Dim, Graph, GraphError, TensorInfo};
 use graft_spec::{Answer, Form, ImageSpec, Input};
 use serde::Serialize;
 
@@ -49,8 +49,29 @@ pub struct Inspection {
     pub device: Device,
     /// Where `train` would cut.
     pub classifier: Option<Classifier>,
+    /// Where it can be cut, from the input to the features; `None` unless asked for.
+    pub cuts: Option<Vec<Cut>>,
     /// If it is a bundle.
     pub bundle: Option<BundleInside>,
+}
+
+/// A place to cut, and what is below it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cut {
+    /// The tensor.
+    pub tensor: String,
+    /// Its axes.
+    pub shape: Vec<Axis>,
+    /// Layers with weights on the longest way to it.
+    pub depth: u64,
+    /// Features that its mean makes.
+    pub features: u64,
+    /// Trained numbers below it.
+    pub parameters: u64,
+    /// What they take.
+    pub parameter_bytes: u64,
+    /// Of one example; `None` if not known.
+    pub multiply_adds: Option<u64>,
 }
 
 /// What a file is.
@@ -167,14 +188,14 @@ pub enum InspectError {
     Graph { path: PathBuf, source: Box<GraphError> },
 }
 
-/// Looks into a file.
-pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
+/// Looks into a file; for `cuts`, also for the places where it can be cut.
+pub fn inspect(path: &Path, cuts: bool) -> Result<Inspection, InspectError> {
     let file = BundleFile::read(path)?;
     let sha256 = Digest::of(file.bytes());
     if file.bytes().starts_with(b"\x89GRFT") {
         let bundle = file.parse()?;
         let model = bundle.onnx().model;
-        let mut inspection = inspect_graph(path, model)?;
+        let mut inspection = inspect_graph(path, model, cuts)?;
         let Input::Image(spec) = &bundle.manifest().input;
         inspection.device = device(model, spec.shape(1));
         return Ok(Inspection {
@@ -186,10 +207,10 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
             ..inspection
         });
     }
-    inspect_graph(path, file.bytes())
+    inspect_graph(path, file.bytes(), cuts)
 }
 
-fn inspect_graph(path: &Path, bytes: &[u8]) -> Result<Inspection, InspectError> {
+fn inspect_graph(path: &Path, bytes: &[u8], cuts: bool) -> Result<Inspection, InspectError> {
     let graph = Graph::parse(bytes)
         .map_err(|e| InspectError::Graph { path: path.to_path_buf(), source: Box::new(e) })?;
     let summary = graph.summary();
@@ -228,8 +249,21 @@ fn inspect_graph(path: &Path, bytes: &[u8]) -> Result<Inspection, InspectError> 
             feature_length: c.feature_length,
             classes: c.classes,
         }),
+        cuts: cuts.then(|| graph.cut_points().into_iter().map(cut).collect()),
         bundle: None,
     })
+}
+
+fn cut(point: CutPoint) -> Cut {
+    Cut {
+        tensor: point.tensor,
+        shape: point.shape.into_iter().map(axis).collect(),
+        depth: point.depth,
+        features: point.channels,
+        parameters: point.parameters,
+        parameter_bytes: point.parameter_bytes,
+        multiply_adds: point.multiply_adds.exact(),
+    }
 }
 
 const NOT_STATED: &str = "the size of its input is not stated";
@@ -285,14 +319,17 @@ fn inside(bundle: &Bundle<'_>) -> BundleInside {
 }
 
 fn tensor(info: TensorInfo) -> Tensor {
-    let axis = |dim| match dim {
-        Dim::Fixed(n) => Axis::Fixed(n),
-        Dim::Symbol(name) => Axis::Named(name),
-        Dim::Unknown => Axis::Unknown,
-    };
     Tensor {
         name: info.name,
         element: info.element.map(|e| e.to_string()),
         shape: info.shape.map(|shape| shape.into_iter().map(axis).collect()),
+    }
+}
+
+fn axis(dim: Dim) -> Axis {
+    match dim {
+        Dim::Fixed(n) => Axis::Fixed(n),
+        Dim::Symbol(name) => Axis::Named(name),
+        Dim::Unknown => Axis::Unknown,
     }
 }

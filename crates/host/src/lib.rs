@@ -40,6 +40,7 @@ pub mod cache;
 pub mod catalogue;
 mod causes;
 pub mod compare;
+pub mod cuts;
 pub mod digest;
 pub mod engine;
 pub mod evaluate;
@@ -55,6 +56,7 @@ pub mod provider;
 pub mod rank;
 mod sides;
 pub mod stated;
+mod subset;
 pub mod train;
 
 pub use photos::Skipped;

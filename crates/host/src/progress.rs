@@ -31,6 +31,10 @@ pub enum Stage {
     Predict,
     /// Running processes that measure.
     Measure,
+    /// Probing features of many depths.
+    Probe,
+    /// Timing networks in the device engine.
+    Latency,
 }
 
 /// Where events go. Answering [`ControlFlow::Break`] stops the work soon, and

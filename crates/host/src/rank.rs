@@ -7,7 +7,6 @@ mod candidate;
 mod latency;
 mod order;
 mod scores;
-mod subset;
 
 use std::error::Error;
 use std::ops::Range;
@@ -25,15 +24,15 @@ pub use self::latency::{BenchedBackbone, Latencies, LatencyFileError, Machine, T
 pub use self::order::{Agreement, Metric};
 pub use self::scores::{ScoreError, Scores};
 use self::scores::{Seen, scores};
-use self::subset::{divide, subset};
 use crate::backbone::{Backbone, BackboneError, OpenEntryError, Pool, Pretrained, Tap};
 use crate::causes::with_causes;
 use crate::digest::Digest;
 use crate::engine::Engine;
-use crate::examples::{Dataset, Example, Split};
+use crate::examples::{Dataset, Example};
 use crate::features::{FeatureOptions, FeaturesError, features};
 use crate::photos::Skipped;
 use crate::progress::{Event, OnEvent};
+use crate::subset::{divide, not_held_out, subset};
 
 /// How to rank.
 #[derive(Clone, Debug)]
@@ -210,8 +209,8 @@ pub fn rank(
     if candidates.is_empty() {
         return Err(RankError::NoSource);
     }
-    let examples =
-        subset(&dataset.examples, recipe.examples, recipe.seed).map_err(RankError::Split)?;
+    let examples = subset(not_held_out(&dataset.examples), recipe.examples, recipe.seed)
+        .map_err(RankError::Split)?;
     check_classes(labels, &examples)?;
     let task = Task { engine, labels, examples: &examples, recipe, options };
     let (mut sources, mut unusable, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
@@ -250,7 +249,7 @@ pub fn rank(
         unusable,
         latency_of: recipe.latencies.machine(),
         examples: examples.len() - skipped.len(),
-        of_examples: dataset.examples.iter().filter(|e| e.split != Some(Split::Test)).count(),
+        of_examples: not_held_out(&dataset.examples).len(),
         classes: labels.names().len(),
         baseline_accuracy: counts.max().unwrap_or(0) as f64 / examples.len() as f64,
         skipped_files: skipped,

@@ -17,7 +17,7 @@ use graft_spec::{
 };
 use ndarray::Axis;
 
-use crate::backbone::Backbone;
+use crate::backbone::{Backbone, Pool};
 use crate::digest::Digest;
 use crate::engine::{Engine, cpu_features};
 use crate::examples::{Dataset, Example};
@@ -108,8 +108,11 @@ pub struct Facts {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The board couldn't run it.
-    #[error("the device engine cannot run this backbone up to {at:?}")]
-    Device { at: String, source: graft_runtime::OpenError },
+    #[error("the device engine cannot run this backbone up to {at:?}{}", match nearest {
+        Some(tensor) => format!("; the nearest cut below that it runs is {tensor:?}"),
+        None => "; nor up to any cut below".to_owned(),
+    })]
+    Device { at: String, nearest: Option<String>, source: graft_runtime::OpenError },
     /// Features.
     #[error("{0}")]
     Features(#[from] FeaturesError),
@@ -164,8 +167,12 @@ pub fn train(
     let all: Vec<&Example> = dataset.examples.iter().collect();
     let planned = sides(&all, recipe.test_share, recipe.folds, recipe.seed)?;
     check_classes(labels, &all, &planned, 0)?;
-    graft_runtime::check_onnx(&backbone.graph().to_bytes(), backbone.input.shape(1))
-        .map_err(|source| RunError::Device { at: backbone.at.clone(), source })?;
+    graft_runtime::check_onnx(&backbone.graph().to_bytes(), backbone.input.shape(1)).map_err(
+        |source| {
+            let (at, nearest) = (backbone.at.clone(), nearest_runnable(backbone));
+            RunError::Device { at, nearest, source }
+        },
+    )?;
 
     let paths: Vec<&Path> = dataset.examples.iter().map(|e| e.path.as_path()).collect();
     let features = features(engine, backbone, &paths, options, on).map_err(|e| match e {
@@ -230,6 +237,16 @@ pub fn train(
         summary: joined.summary(),
     };
     Ok(Run { grafted, evaluation, facts })
+}
+
+/// The highest cut of a backbone up to which the device engine runs it.
+fn nearest_runnable(backbone: &Backbone) -> Option<String> {
+    let runs = |point: &graft_onnx::CutPoint| {
+        let below = backbone.graph().clone().pooled_features(&point.tensor, Pool::Mean);
+        let shape = backbone.input.shape(1);
+        below.is_ok_and(|graph| graft_runtime::check_onnx(&graph.to_bytes(), shape).is_ok())
+    };
+    backbone.graph().cut_points().into_iter().rev().find(runs).map(|point| point.tensor)
 }
 
 /// A class without a photo to learn from would make a head that never answers it.

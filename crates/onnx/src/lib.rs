@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+pub mod caffe;
 mod check;
 mod classifier;
 mod cut;

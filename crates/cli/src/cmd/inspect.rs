@@ -14,11 +14,15 @@ use crate::text;
 pub struct Cmd {
     /// An ONNX file or a bundle
     file: PathBuf,
+
+    /// List where it can be cut: where all of the network passes through one tensor
+    #[arg(long)]
+    cuts: bool,
 }
 
 impl Cmd {
     pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
-        let inspection = inspect(&self.file)?;
+        let inspection = inspect(&self.file, self.cuts)?;
         print(context.global, "inspect", &inspection, || text::inspect::result(&inspection))?;
         Ok(Outcome::Yes)
     }

@@ -10,6 +10,7 @@ pub mod bench_process;
 pub mod cache;
 pub mod compare;
 pub mod completions;
+pub mod cuts;
 pub mod doctor;
 pub mod evaluate;
 pub mod export;
@@ -49,6 +50,7 @@ verbs! {
     Inspect(inspect) = "inspect",
     Rank(rank) = "rank",
     Train(train) = "train",
+    Cuts(cuts) = "cuts",
     Evaluate(evaluate) = "evaluate",
     Predict(predict) = "predict",
     Compare(compare) = "compare",

@@ -15,6 +15,8 @@ use crate::output::{Outcome, print};
 use crate::progress::Display;
 use crate::text;
 
+mod caffe;
+
 /// List, fetch and add backbones
 #[derive(Args)]
 pub struct Cmd {
@@ -31,14 +33,17 @@ enum Act {
         /// A name that `graft models` lists
         model: String,
     },
-    /// Put an ONNX file into the catalogue
+    /// Put an ONNX file, or a network of Caffe, into the catalogue
     Add(Box<Add>),
 }
 
 #[derive(Args)]
 struct Add {
-    /// The ONNX file
+    /// The ONNX file, or Caffe's prototxt
     file: PathBuf,
+
+    #[command(flatten)]
+    caffe: caffe::CaffeArgs,
 
     /// Name in the catalogue [default: the file's]
     #[arg(long)]
@@ -118,7 +123,7 @@ impl Cmd {
                 print(context.global, "models", &report, || text::models::fetched(&report))?;
             }
             Some(Act::Add(add)) => {
-                let report = model(&add.run(&models)?);
+                let report = model(&add.run(context, &models)?);
                 print(context.global, "models", &report, || text::models::added(&report))?;
             }
         }
@@ -127,11 +132,10 @@ impl Cmd {
 }
 
 impl Add {
-    fn run(self, models: &Path) -> anyhow::Result<Entry> {
+    fn run(self, context: &Context<'_>, models: &Path) -> anyhow::Result<Entry> {
         let stem = self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let name = Name::new(self.name.unwrap_or(stem))
             .context("the file's name is no name for a model; state one with --name")?;
-        let input = of_file(&self.file, &self.input.stated())?;
         let about = About {
             name,
             title: self.title,
@@ -139,6 +143,10 @@ impl Add {
             licence: self.licence,
             features: self.at,
         };
+        if let Some(files) = self.caffe.files(&self.file)? {
+            return caffe::add(context, models, &files, about, &self.input.stated());
+        }
+        let input = of_file(&self.file, &self.input.stated())?;
         Ok(catalogue::add(models, &self.file, about, input)?)
     }
 }

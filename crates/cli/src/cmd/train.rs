@@ -5,14 +5,13 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use graft_host::Skipped;
 use graft_host::atomic::{check_writable, write_whole};
-use graft_host::backbone::{Backbone, Pool, Pretrained, open_entry};
+use graft_host::backbone::{Backbone, Pool, Pretrained};
 use graft_host::bundle_file::{BundleFacts, BundleFile, is_bundle};
-use graft_host::catalogue;
+use graft_host::cuts::{Rule, cuts};
 use graft_host::engine::{Engine, cpu_features};
 use graft_host::examples::Dataset;
 use graft_host::features::FeatureOptions;
 use graft_host::progress::Event;
-use graft_host::stated::StatedInput;
 use graft_host::train::{
     ClassWeights, Evaluation, HeadRecipe, LinearRecipe, MlpRecipe, PathPoint, Recipe, Run, Setting,
     train,
@@ -20,9 +19,11 @@ use graft_host::train::{
 use graft_spec::{ImageSpec, Name};
 use serde::Serialize;
 
-use crate::args::{Context, ProviderArgs, share};
+use crate::args::{Context, ProviderArgs, part, share};
+use crate::cmd::cuts::Sweep;
 use crate::input_args::InputArgs;
 use crate::locations::Locations;
+use crate::model_args::{CutsArgs, PoolName, pretrained};
 use crate::output::{Outcome, print};
 use crate::progress::Display;
 use crate::text;
@@ -53,9 +54,14 @@ pub struct Cmd {
     #[arg(long, value_parser = name)]
     name: Option<Name>,
 
-    /// Cut the backbone at this tensor [default: before its last dense layer]
+    /// Cut the backbone at this tensor [default: before its last dense layer];
+    /// "auto": at the cheapest cut within one standard error of the best, as
+    /// `graft cuts` finds it; "best": at the best
     #[arg(long, value_name = "TENSOR")]
     at: Option<String>,
+
+    #[command(flatten)]
+    cuts: CutsArgs,
 
     /// What is grafted
     #[arg(long, value_enum, default_value_t = HeadName::Linear)]
@@ -169,6 +175,7 @@ pub struct Report {
     pub features_computed: usize,
     pub references_max_abs_diff: f32,
     pub reused: Reused,
+    pub sweep: Option<Sweep>,
 }
 
 #[derive(Serialize)]
@@ -214,7 +221,11 @@ impl Cmd {
         let recipe = self.recipe()?;
         let dataset = Dataset::open(&self.data)?;
         let labels = dataset.checked_labels(&self.data)?;
-        let backbone = self.backbone(&locations)?;
+        let pretrained = pretrained(&self.model, &self.input, &locations)?;
+        let named = match self.rule() {
+            Some(_) => None,
+            None => Some(self.named_cut(&pretrained)?),
+        };
         let engine = Engine::load(&locations.onnx_runtime(context.global))?;
         let options = FeatureOptions {
             provider: self.provider.provider(&locations),
@@ -230,11 +241,22 @@ impl Cmd {
                 .show(Event::Note(&format!("columns that mean nothing to graft: {columns}")));
         }
         let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
+        let (backbone, sweep) = match (named, self.rule()) {
+            (Some(backbone), _) => (backbone, None),
+            (None, rule) => {
+                let (folds, share, seed) = (self.folds, self.test_share, self.seed);
+                let sweep = self.cuts.recipe(rule.unwrap_or_default(), folds, share, seed)?;
+                let found = cuts(&engine, &pretrained, &dataset, &sweep, &options, &mut on)?;
+                let chosen = &found.cuts[found.chosen];
+                let backbone = pretrained.cut(Some(&chosen.tensor), chosen.pool.into())?;
+                (backbone, Some(Sweep::of(found)))
+            }
+        };
         let run = train(&engine, &backbone, &dataset, &labels, &recipe, &options, &mut on)?;
 
         context.go_on()?;
         write_whole(&self.output, &run.grafted.bytes)?;
-        let report = self.report(&backbone, &engine, &options, run, start)?;
+        let report = self.report(&backbone, sweep, &engine, &options, run, start)?;
         print(context.global, "train", &report, || text::train::result(&report))?;
         Ok(Outcome::Yes)
     }
@@ -290,25 +312,32 @@ impl Cmd {
         })
     }
 
-    fn backbone(&self, locations: &Locations) -> anyhow::Result<Backbone> {
-        let (at, pool) = (self.at.as_deref(), Pool::Mean);
-        let path = Path::new(&self.model);
-        if path.extension().is_some_and(|e| e == "onnx") {
-            return Ok(Pretrained::of_file(path, &self.input.stated())?.cut(at, pool)?);
+    /// The rule by which the cut is chosen, if it is.
+    fn rule(&self) -> Option<Rule> {
+        match self.at.as_deref() {
+            Some("auto") => Some(Rule::OneStandardError),
+            Some("best") => Some(Rule::Best),
+            _ => None,
         }
-        if self.input.stated() != StatedInput::default() {
-            anyhow::bail!(
-                "model {} has a model.toml, which describes its input: flags that describe it are for .onnx files without one",
-                self.model
-            );
+    }
+
+    /// Where nothing is chosen, the cut that was named.
+    fn named_cut(&self, pretrained: &Pretrained) -> anyhow::Result<Backbone> {
+        if self.cuts.has_limits() {
+            anyhow::bail!("--max-latency-ms and --max-bytes steer --at auto and --at best");
         }
-        let entry = catalogue::find(&locations.models(), &self.model)?;
-        Ok(open_entry(&entry)?.cut(at, pool)?)
+        let pool = match self.cuts.pool {
+            PoolName::Mean => Pool::Mean,
+            PoolName::Grid => Pool::Grid,
+            PoolName::Both => anyhow::bail!("--pool both is for --at auto and --at best"),
+        };
+        Ok(pretrained.cut(self.at.as_deref(), pool)?)
     }
 
     fn report(
         &self,
         backbone: &Backbone,
+        sweep: Option<Sweep>,
         engine: &Engine,
         options: &FeatureOptions,
         run: Run,
@@ -372,6 +401,7 @@ impl Cmd {
                 parameters: facts.summary.parameters,
                 multiply_adds: facts.summary.multiply_adds.exact(),
             },
+            sweep,
         })
     }
 }
@@ -415,13 +445,6 @@ fn epochs(setting: Setting) -> Option<usize> {
 
 fn name(text: &str) -> Result<Name, String> {
     Name::new(text).map_err(|e| e.to_string())
-}
-
-fn part(text: &str) -> Result<f64, String> {
-    match share(text) {
-        Ok(part) if part < 1.0 => Ok(part),
-        _ => Err("must be a share above 0 and below 1".to_owned()),
-    }
 }
 
 fn strength_flag(text: &str) -> Result<f64, String> {

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use graft_host::inspect::{Axis, BundleInside, Inspection, Kind, Tensor};
+use graft_host::inspect::{Axis, BundleInside, Cut, Inspection, Kind, Tensor};
 
 use super::{bytes, count, table};
 
@@ -64,7 +64,30 @@ pub fn result(i: &Inspection) -> String {
         })
         .collect();
     text += &table(&["operator", "nodes", "device"], &rows);
+    if let Some(places) = &i.cuts {
+        text.push('\n');
+        text += &cuts(places);
+    }
     text
+}
+
+fn cuts(places: &[Cut]) -> String {
+    let row = |cut: &Cut| {
+        vec![
+            cut.tensor.clone(),
+            axes(&cut.shape),
+            cut.depth.to_string(),
+            cut.features.to_string(),
+            count(cut.parameters),
+            bytes(cut.parameter_bytes),
+            cut.multiply_adds.map_or(String::new(), count),
+        ]
+    };
+    let header = ["cut", "shape", "layers", "features", "parameters", "", "multiply-adds"];
+    match places {
+        [] => "  it narrows nowhere to one tensor of which features can be made\n".to_owned(),
+        places => table(&header, &places.iter().map(row).collect::<Vec<_>>()),
+    }
 }
 
 fn inside(b: &BundleInside) -> String {
@@ -113,7 +136,13 @@ fn labels(labels: &[String]) -> String {
 
 fn outlet(t: &Tensor) -> String {
     let element = t.element.as_deref().unwrap_or("?");
-    let Some(shape) = &t.shape else { return format!("{} {element}, shape not stated", t.name) };
+    match &t.shape {
+        Some(shape) => format!("{} {element} {}", t.name, axes(shape)),
+        None => format!("{} {element}, shape not stated", t.name),
+    }
+}
+
+fn axes(shape: &[Axis]) -> String {
     let axes: Vec<String> = shape
         .iter()
         .map(|a| match a {
@@ -122,5 +151,5 @@ fn outlet(t: &Tensor) -> String {
             Axis::Unknown => "?".to_owned(),
         })
         .collect();
-    format!("{} {element} [{}]", t.name, axes.join(", "))
+    format!("[{}]", axes.join(", "))
 }

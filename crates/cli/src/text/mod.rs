@@ -8,6 +8,7 @@ use graft_host::train::Evaluation;
 use crate::cmd;
 
 pub mod bench;
+pub mod cuts;
 pub mod inspect;
 pub mod models;
 pub mod rank;

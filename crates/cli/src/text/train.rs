@@ -11,6 +11,10 @@ pub fn result(r: &Report) -> String {
         r.trained,
         r.tested
     );
+    if let Some(sweep) = &r.sweep {
+        text += &super::cuts::sweep(sweep);
+        text.push('\n');
+    }
     text += &evaluation(&r.evaluation);
     text += &skipped(&r.skipped_files);
     if !r.duplicates_across_split.is_empty() {

@@ -43,8 +43,19 @@ pub struct About {
 pub fn add(folder: &Path, onnx: &Path, about: About, input: InputSpec) -> Result<Entry, AddError> {
     let bytes = std::fs::read(onnx)
         .map_err(|source| AddError::Read { path: onnx.to_path_buf(), source })?;
-    let fail = |e| AddError::Graph { path: onnx.to_path_buf(), source: Box::new(e) };
-    let graph = Graph::parse(&bytes).map_err(fail)?;
+    add_bytes(folder, onnx, &bytes, about, input)
+}
+
+/// [`add`] of a network that `path` was turned into.
+pub(super) fn add_bytes(
+    folder: &Path,
+    path: &Path,
+    bytes: &[u8],
+    about: About,
+    input: InputSpec,
+) -> Result<Entry, AddError> {
+    let fail = |e| AddError::Graph { path: path.to_path_buf(), source: Box::new(e) };
+    let graph = Graph::parse(bytes).map_err(fail)?;
     let output = match about.features {
         Some(features) => {
             graph.clone().pooled_features(&features, Pool::Mean).map_err(fail)?;
@@ -71,7 +82,7 @@ pub fn add(folder: &Path, onnx: &Path, about: About, input: InputSpec) -> Result
         origin: about.origin,
         licence: about.licence,
         file: file.clone(),
-        sha256: Digest::of(&bytes).to_string(),
+        sha256: Digest::of(bytes).to_string(),
         input,
         output,
         fetch: None,
@@ -80,7 +91,7 @@ pub fn add(folder: &Path, onnx: &Path, about: About, input: InputSpec) -> Result
     std::fs::create_dir_all(&target)
         .map_err(|source| WriteError { path: target.clone(), source })?;
     // The description last: a model without one is not in the catalogue.
-    write_whole(&target.join(&file), &bytes)?;
+    write_whole(&target.join(&file), bytes)?;
     write_whole(&target.join("model.toml"), text.as_bytes())?;
     Ok(Entry { spec, file: ModelFile::At(target.join(file)) })
 }

@@ -10,8 +10,8 @@ use graft_learn::{
 use ndarray::ArrayView2;
 use serde::Serialize;
 
-use super::subset::Division;
 use crate::progress::{Event, OnEvent, Stage};
+use crate::subset::Division;
 
 /// How well a source's features suit the task; of each, more is better. Field names
 /// are those of docs/json.md.

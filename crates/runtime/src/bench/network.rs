@@ -6,10 +6,10 @@ use super::Latency;
 use crate::engine::{Bytes, Engine, Outputs, Wanted};
 use crate::error::{EngineError, OpenError};
 
-/// Runs before the clock: the first ones fault in memory.
-const WARM_UP: usize = 2;
+/// Runs before the clock: the first one faults in memory.
+const WARM_UP: usize = 1;
 /// Runs at least, however long one takes.
-const RUNS_AT_LEAST: usize = 7;
+const RUNS_AT_LEAST: usize = 3;
 
 /// How long one example takes a network that is in no bundle yet: its only output
 /// has `outputs` values. Repeated for about `time`, in this thread.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use graft_host::backbone::Backbone;
 use graft_host::engine::Network;
 use graft_host::features::{FeatureCost, FeatureOptions, Features, features};
 use graft_host::provider::Provider;
@@ -173,6 +174,15 @@ pub fn of_folder(setting: &Setting, folder: &Path) -> anyhow::Result<()> {
 }
 
 fn extract(setting: &Setting, paths: &[PathBuf]) -> anyhow::Result<Features> {
+    extract_with(setting, &setting.backbone, paths)
+}
+
+/// Features of a backbone, on all cores, without a cache.
+pub fn extract_with(
+    setting: &Setting,
+    backbone: &Backbone,
+    paths: &[PathBuf],
+) -> anyhow::Result<Features> {
     let options = FeatureOptions {
         provider: Provider::Cpu,
         threads: setting.threads,
@@ -180,9 +190,8 @@ fn extract(setting: &Setting, paths: &[PathBuf]) -> anyhow::Result<Features> {
         cache: None,
     };
     let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
-    let made = features(&setting.engine, &setting.backbone, &paths, &options, &mut |_| {
-        ControlFlow::Continue(())
-    })?;
+    let made =
+        features(&setting.engine, backbone, &paths, &options, &mut |_| ControlFlow::Continue(()))?;
     anyhow::ensure!(made.skipped.is_empty(), "a photo is not usable: {:?}", made.skipped[0]);
     Ok(made)
 }

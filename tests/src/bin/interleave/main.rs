@@ -7,8 +7,9 @@
 //!
 //! - `interleave photos FOLDER [--photos N]` writes the photos it measures with;
 //! - `interleave features FOLDER` prints how long graft takes for a folder's;
-//! - `interleave sources DATA` ranks the sources that are here, and
-//!   prints how well each score foretells the probe;
+//! - `interleave taps` is that part of the comparison alone;
+//! - `interleave sources DATA` ranks the sources that are here and prints how well
+//!   each score foretells the probe;
 //! - `interleave processor bare|engine|backbone` prints milliseconds of CPU.
 //!
 //! ONNX Runtime is the library that `ORT_DYLIB_PATH` names.
@@ -20,6 +21,7 @@ mod loading;
 mod measure;
 mod setting;
 mod sources;
+mod taps;
 
 use std::path::Path;
 
@@ -27,7 +29,7 @@ use anyhow::{Context as _, bail};
 
 use crate::setting::Setting;
 
-const USAGE: &str = "usage: interleave [photos FOLDER | features FOLDER | sources DATA | processor WHAT] [--rounds N] [--photos N]";
+const USAGE: &str = "usage: interleave [photos FOLDER | features FOLDER | taps | sources DATA | processor WHAT] [--rounds N] [--photos N]";
 
 struct Options {
     rounds: usize,
@@ -55,6 +57,11 @@ fn main() -> anyhow::Result<()> {
         ["photos", folder] => jpegs::write_all(Path::new(folder), options.photos),
         ["features", folder] => extraction::of_folder(&Setting::open()?, Path::new(folder)),
         ["sources", data] => sources::report(Path::new(data)),
+        ["taps"] => {
+            let folder = tempfile::tempdir()?;
+            jpegs::write_all(folder.path(), options.photos)?;
+            taps::report(&Setting::open()?, folder.path(), options.rounds)
+        }
         ["processor", what] => loading::child(what),
         _ => bail!(USAGE),
     }
@@ -66,5 +73,6 @@ fn everything(options: &Options) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     jpegs::write_all(folder.path(), options.photos)?;
     extraction::report(&setting, folder.path(), options.rounds)?;
+    taps::report(&setting, folder.path(), options.rounds)?;
     device::report(&setting, folder.path())
 }

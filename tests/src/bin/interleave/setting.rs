@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use graft_host::backbone::{Backbone, Pool, open_entry};
+use graft_host::backbone::{Backbone, Pool, Pretrained, open_entry};
 use graft_host::catalogue;
 use graft_host::engine::{Engine, LibrarySearch};
 
@@ -29,8 +29,12 @@ pub fn library() -> anyhow::Result<PathBuf> {
     Ok(PathBuf::from(path))
 }
 
-/// The one that is built in, without looking at a person's own models.
 pub fn backbone() -> anyhow::Result<Backbone> {
+    Ok(pretrained()?.cut(None, Pool::Mean)?)
+}
+
+/// The one that is built in, without looking at a person's own models.
+pub fn pretrained() -> anyhow::Result<Pretrained> {
     let entry = catalogue::find(Path::new("no models of a person's own"), "mobilenet_v2")?;
-    Ok(open_entry(&entry)?.cut(None, Pool::Mean)?)
+    Ok(open_entry(&entry)?)
 }

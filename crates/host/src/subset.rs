@@ -1,17 +1,22 @@
+//! A part of a data set that is large enough to choose by.
+
 use graft_learn::{SplitError, grouped_folds, grouped_split, stratified_folds, stratified_split};
 
 use crate::examples::{Example, Split};
 use crate::sides::{groups, strata};
 
-/// About `wanted` examples, strata in proportion and groups whole. Those that the
-/// data set holds out are left alone: who looks at them for the choice of a source
-/// has no held-out examples any more.
-pub(super) fn subset(
-    examples: &[Example],
+/// Those that the data set does not hold out: who looks at the others to choose a
+/// source has no held-out examples any more.
+pub(crate) fn not_held_out(examples: &[Example]) -> Vec<&Example> {
+    examples.iter().filter(|e| e.split != Some(Split::Test)).collect()
+}
+
+/// About `wanted` of them, strata in proportion and groups whole.
+pub(crate) fn subset(
+    all: Vec<&Example>,
     wanted: usize,
     seed: u64,
 ) -> Result<Vec<&Example>, SplitError> {
-    let all: Vec<&Example> = examples.iter().filter(|e| e.split != Some(Split::Test)).collect();
     if wanted >= all.len() {
         return Ok(all);
     }
@@ -26,14 +31,14 @@ pub(super) fn subset(
 }
 
 /// How the usable ones are cross-validated.
-pub(super) struct Division {
+pub(crate) struct Division {
     /// The fold of each.
-    pub(super) folds: Vec<usize>,
+    pub(crate) folds: Vec<usize>,
     /// The group of each; its own, if the data set knows none.
-    pub(super) groups: Vec<usize>,
+    pub(crate) groups: Vec<usize>,
 }
 
-pub(super) fn divide(
+pub(crate) fn divide(
     examples: &[&Example],
     folds: usize,
     seed: u64,
@@ -60,7 +65,7 @@ mod tests {
     fn classes_keep_their_shares_and_the_rare_one_its_photo() {
         let label = |i: usize| if i == 7 { 2 } else { usize::from(i.is_multiple_of(4)) };
         let examples: Vec<Example> = (0..400).map(|i| example(label(i), None, None)).collect();
-        let subset = subset(&examples, 100, 3).unwrap();
+        let subset = subset(not_held_out(&examples), 100, 3).unwrap();
         let of = |label: usize| subset.iter().filter(|e| e.label == label).count();
         assert_eq!((of(0), of(1), of(2)), (74, 25, 1));
     }
@@ -73,7 +78,7 @@ mod tests {
                 example(i / 5 % 2, Some(split), Some(format!("object {}", i / 5)))
             })
             .collect();
-        let subset = subset(&examples, 100, 3).unwrap();
+        let subset = subset(not_held_out(&examples), 100, 3).unwrap();
         assert_eq!(subset.len(), 100);
         assert!(subset.iter().all(|e| e.split == Some(Split::Train)));
         for one in &subset {
