@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn classes_keep_their_shares_and_the_rare_one_its_photo() {
-        let label = |i: usize| if i == 7 { 2 } else { usize::from(i % 4 == 0) };
+        let label = |i: usize| if i == 7 { 2 } else { usize::from(i.is_multiple_of(4)) };
         let examples: Vec<Example> = (0..400).map(|i| example(label(i), None, None)).collect();
         let subset = subset(not_held_out(&examples), 100, 3).unwrap();
         let of = |label: usize| subset.iter().filter(|e| e.label == label).count();

@@ -43,7 +43,7 @@ struct Tridiagonal {
 
 fn tridiagonal(mut a: Array2<f64>) -> Tridiagonal {
     let n = a.nrows();
-    let mut beside = vec![0.0; n];
+    let mut beside = Vec::with_capacity(n);
     // H = I − v · vᵀ, from the column on that it clears.
     let mut reflections: Vec<Array1<f64>> = Vec::new();
     for k in 0..n.saturating_sub(1) {
@@ -51,7 +51,7 @@ fn tridiagonal(mut a: Array2<f64>) -> Tridiagonal {
         let length = v.dot(&v).sqrt();
         // Away from the first element, so that nothing is cancelled.
         let target = if v[0] > 0.0 { -length } else { length };
-        beside[k] = target;
+        beside.push(target);
         v[0] -= target;
         let square = v.dot(&v);
         if square > 0.0 {
@@ -68,6 +68,7 @@ fn tridiagonal(mut a: Array2<f64>) -> Tridiagonal {
         }
         reflections.push(v);
     }
+    beside.resize(n, 0.0);
     let mut q = Array2::<f64>::eye(n);
     for (k, v) in reflections.iter().enumerate().rev() {
         let mut rest = q.slice_mut(s![k + 1.., k + 1..]);
