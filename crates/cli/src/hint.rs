@@ -9,7 +9,8 @@ use graft_host::backbone::BackboneError;
 use graft_host::bench::{BenchError, Step};
 use graft_host::bundle_file::{BundleError, BundleFileError};
 use graft_host::cache::CacheError;
-use graft_host::catalogue::{AddError, CatalogueError};
+use graft_host::catalogue::fetch::{FetchError, HttpError, PipError};
+use graft_host::catalogue::{AddError, CatalogueError, RemoveError};
 use graft_host::engine::{EngineError, NetworkError};
 use graft_host::features::FeaturesError;
 use graft_host::inspect::InspectError;
@@ -34,6 +35,8 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref().and_then(inspect))
             .or_else(|| cause.downcast_ref().and_then(file))
             .or_else(|| cause.downcast_ref().and_then(add))
+            .or_else(|| cause.downcast_ref().and_then(fetch))
+            .or_else(|| cause.downcast_ref().and_then(remove))
             .or_else(|| cause.downcast_ref().and_then(write))
     })
 }
@@ -46,7 +49,8 @@ pub fn is_cancelled(error: &anyhow::Error) -> bool {
     let run = matches!(error.downcast_ref(), Some(RunError::Cancelled));
     let answer = matches!(error.downcast_ref(), Some(AnswerError::Cancelled));
     let bench = matches!(error.downcast_ref(), Some(BenchError::Cancelled));
-    run || answer || bench
+    let fetch = matches!(error.downcast_ref(), Some(FetchError::Http(HttpError::Cancelled)));
+    run || answer || bench || fetch
 }
 
 const CACHE: &str = "clear it with `graft cache clear`, or do without it with --no-cache";
@@ -93,6 +97,10 @@ fn stated(error: &StatedError) -> Option<String> {
 fn catalogue(error: &CatalogueError) -> Option<String> {
     match error {
         CatalogueError::NotFetched { name } => Some(format!("run `graft models fetch {name}`")),
+        CatalogueError::Spec { .. } => Some(
+            "correct that line (docs/format.md has every key), or remove the model with `graft models remove NAME`"
+                .to_owned(),
+        ),
         CatalogueError::Unknown { .. } => Some(
             "see `graft models`; an .onnx file and a folder with a model.toml (with a / in its path) work too"
                 .to_owned(),
@@ -177,6 +185,44 @@ fn add(error: &AddError) -> Option<String> {
     match error {
         AddError::Graph { .. } => Some(COPY.to_owned()),
         AddError::Exists { .. } => Some("give it another with --name".to_owned()),
+        _ => None,
+    }
+}
+
+fn fetch(error: &FetchError) -> Option<String> {
+    let http = match error {
+        FetchError::ByHand { name, .. } => {
+            return Some(format!("then run `graft models fetch {name} --from FILE`"));
+        }
+        FetchError::Http(error) | FetchError::Pip(PipError::Http(error)) => error,
+        FetchError::Pip(PipError::Failed { .. } | PipError::Index { .. }) => {
+            return Some(FROM.to_owned());
+        }
+        _ => return None,
+    };
+    match http {
+        HttpError::Cut { .. } => {
+            Some("run it again: it goes on where it was, if the server can".to_owned())
+        }
+        HttpError::Unreachable { .. } => Some(format!(
+            "HTTPS_PROXY names a proxy, SSL_CERT_FILE the authorities to trust; {FROM}"
+        )),
+        HttpError::Status { .. } => Some(FROM.to_owned()),
+        HttpError::Certificates { .. } | HttpError::NoCertificates { .. } => {
+            Some("name a PEM file of authorities with SSL_CERT_FILE".to_owned())
+        }
+        HttpError::Proxy { .. } => Some("HTTPS_PROXY or ALL_PROXY names it".to_owned()),
+        HttpError::Busy { .. } => Some("wait for it".to_owned()),
+        _ => None,
+    }
+}
+
+const FROM: &str =
+    "a file that was got elsewhere is taken with --from FILE, if it is the right one";
+
+fn remove(error: &RemoveError) -> Option<String> {
+    match error {
+        RemoveError::Absent { .. } => Some("see `graft models`".to_owned()),
         _ => None,
     }
 }

@@ -82,8 +82,12 @@ impl<'a> Display<'a> {
             Stage::Head => ("head    ", "settings"),
             Stage::Predict => ("answers ", "photos"),
             Stage::Measure => ("measures", "processes"),
+            Stage::Download => ("download", "bytes"),
         };
         let bar = match total {
+            Some(total) if stage == Stage::Download => ProgressBar::new(total).with_style(style(
+                "download {wide_bar} {decimal_bytes}/{decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left",
+            )),
             Some(total) => ProgressBar::new(total).with_style(style(&format!(
                 "{what} {{wide_bar}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left"
             ))),

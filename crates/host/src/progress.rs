@@ -29,6 +29,8 @@ pub enum Stage {
     Predict,
     /// Running processes that measure.
     Measure,
+    /// Getting a file; its steps are bytes.
+    Download,
 }
 
 /// Where events go. Answering [`ControlFlow::Break`] stops the work soon, and

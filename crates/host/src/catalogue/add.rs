@@ -55,6 +55,7 @@ pub fn add(folder: &Path, onnx: &Path, about: About, input: InputSpec) -> Result
             OutputSpec { features: Some(classifier.features), logits: Some(classifier.logits) }
         }
     };
+    let cost = super::cost::count(graph, bytes.len(), &input, &output).map_err(fail)?;
     let target = folder.join(about.name.as_str());
     // Taken, and be it by a model that is built in or whose file is broken.
     let free = matches!(
@@ -72,6 +73,7 @@ pub fn add(folder: &Path, onnx: &Path, about: About, input: InputSpec) -> Result
         licence: about.licence,
         file: file.clone(),
         sha256: Digest::of(&bytes).to_string(),
+        cost: Some(cost),
         input,
         output,
         fetch: None,
