@@ -85,7 +85,7 @@ struct Wanted {
 
 impl Wanted {
     fn new() -> Wanted {
-        let body = (0..300_000u32).map(|i| (i * i >> 7) as u8).collect();
+        let body = (0..300_000u64).map(|i| ((i * i) >> 7) as u8).collect();
         Wanted { folder: tempfile::tempdir().unwrap(), body }
     }
 
