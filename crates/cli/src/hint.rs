@@ -10,7 +10,8 @@ use graft_host::bench::{BenchError, Step};
 use graft_host::bundle_file::{BundleError, BundleFileError};
 use graft_host::cache::CacheError;
 use graft_host::catalogue::caffe::CaffeAddError;
-use graft_host::catalogue::{AddError, CatalogueError};
+use graft_host::catalogue::fetch::{FetchError, HttpError, PipError};
+use graft_host::catalogue::{AddError, CatalogueError, RemoveError};
 use graft_host::cuts::CutsError;
 use graft_host::engine::{EngineError, NetworkError};
 use graft_host::features::FeaturesError;
@@ -41,6 +42,8 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref().and_then(file))
             .or_else(|| cause.downcast_ref().and_then(caffe))
             .or_else(|| cause.downcast_ref().and_then(add))
+            .or_else(|| cause.downcast_ref().and_then(fetch))
+            .or_else(|| cause.downcast_ref().and_then(remove))
             .or_else(|| cause.downcast_ref().and_then(write))
     })
 }
@@ -55,7 +58,8 @@ pub fn is_cancelled(error: &anyhow::Error) -> bool {
     let bench = matches!(error.downcast_ref(), Some(BenchError::Cancelled));
     let cuts = matches!(error.downcast_ref(), Some(CutsError::Cancelled));
     let rank = matches!(error.downcast_ref(), Some(RankError::Cancelled));
-    run || answer || bench || cuts || rank
+    let fetch = matches!(error.downcast_ref(), Some(FetchError::Http(HttpError::Cancelled)));
+    run || answer || bench || cuts || rank || fetch
 }
 
 const CACHE: &str = "clear it with `graft cache clear`, or do without it with --no-cache";
@@ -102,6 +106,10 @@ fn stated(error: &StatedError) -> Option<String> {
 fn catalogue(error: &CatalogueError) -> Option<String> {
     match error {
         CatalogueError::NotFetched { name } => Some(format!("run `graft models fetch {name}`")),
+        CatalogueError::Spec { .. } => Some(
+            "correct that line (docs/format.md has every key), or remove the model with `graft models remove NAME`"
+                .to_owned(),
+        ),
         CatalogueError::Unknown { .. } => Some(
             "see `graft models`; an .onnx file and a folder with a model.toml (with a / in its path) work too"
                 .to_owned(),
@@ -251,6 +259,44 @@ fn caffe(error: &CaffeAddError) -> Option<String> {
                     .to_owned(),
             )
         }
+        _ => None,
+    }
+}
+
+fn fetch(error: &FetchError) -> Option<String> {
+    let http = match error {
+        FetchError::ByHand { name, .. } => {
+            return Some(format!("then run `graft models fetch {name} --from FILE`"));
+        }
+        FetchError::Http(error) | FetchError::Pip(PipError::Http(error)) => error,
+        FetchError::Pip(PipError::Failed { .. } | PipError::Index { .. }) => {
+            return Some(FROM.to_owned());
+        }
+        _ => return None,
+    };
+    match http {
+        HttpError::Cut { .. } => {
+            Some("run it again: it goes on where it was, if the server can".to_owned())
+        }
+        HttpError::Unreachable { .. } => Some(format!(
+            "HTTPS_PROXY names a proxy, SSL_CERT_FILE the authorities to trust; {FROM}"
+        )),
+        HttpError::Status { .. } => Some(FROM.to_owned()),
+        HttpError::Certificates { .. } | HttpError::NoCertificates { .. } => {
+            Some("name a PEM file of authorities with SSL_CERT_FILE".to_owned())
+        }
+        HttpError::Proxy { .. } => Some("HTTPS_PROXY or ALL_PROXY names it".to_owned()),
+        HttpError::Busy { .. } => Some("wait for it".to_owned()),
+        _ => None,
+    }
+}
+
+const FROM: &str =
+    "a file that was got elsewhere is taken with --from FILE, if it is the right one";
+
+fn remove(error: &RemoveError) -> Option<String> {
+    match error {
+        RemoveError::Absent { .. } => Some("see `graft models`".to_owned()),
         _ => None,
     }
 }

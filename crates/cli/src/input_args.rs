@@ -92,7 +92,8 @@ impl InputArgs {
     }
 }
 
-fn size(text: &str) -> Result<(u32, u32), String> {
+/// `224x224`.
+pub fn size(text: &str) -> Result<(u32, u32), String> {
     let parse = |side: &str| side.parse::<u32>().ok();
     text.split_once(['x', '×'])
         .and_then(|(w, h)| Some((parse(w)?, parse(h)?)))

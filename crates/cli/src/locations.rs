@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use graft_host::cache::CacheConfig;
+use graft_host::catalogue::fetch::{Network, Proxy};
 use graft_host::engine::LibrarySearch;
 
 use crate::args::Global;
@@ -72,6 +73,32 @@ impl Locations {
         ];
         LibrarySearch::FirstOf(folders.iter().flat_map(|f| libraries(f)).collect())
     }
+}
+
+/// How the network is reached: through the proxy that the customary variables
+/// name, trusting the authorities that this machine trusts.
+pub fn network() -> Network {
+    let named = |names: &[&str]| {
+        let values = names.iter().filter_map(|name| std::env::var(name).ok());
+        values.into_iter().find(|value| !value.is_empty())
+    };
+    let except = named(&["NO_PROXY", "no_proxy"]).unwrap_or_default();
+    let proxy = named(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]).map(|url| Proxy {
+        url,
+        except: except.split(',').map(|host| host.trim().to_owned()).collect(),
+    });
+    let certificates =
+        var_os("SSL_CERT_FILE").filter(|v| !v.is_empty()).map(PathBuf::from).or_else(|| {
+            // Where Debian, Red Hat, SUSE and Alpine keep theirs.
+            let known = [
+                "/etc/ssl/certs/ca-certificates.crt",
+                "/etc/pki/tls/certs/ca-bundle.crt",
+                "/etc/ssl/ca-bundle.pem",
+                "/etc/ssl/cert.pem",
+            ];
+            known.iter().map(PathBuf::from).find(|path| path.is_file())
+        });
+    Network { proxy, certificates }
 }
 
 /// `libonnxruntime.so` of a folder, and after it the versioned names that

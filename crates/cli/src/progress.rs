@@ -89,9 +89,13 @@ impl<'a> Display<'a> {
             Stage::Measure => ("measures", "processes"),
             Stage::Probe => ("probes  ", "cuts"),
             Stage::Latency => ("latency ", "cuts"),
+            Stage::Download => ("download", "bytes"),
         };
         let source = self.source.clone().unwrap_or_default();
         let bar = match total {
+            Some(total) if stage == Stage::Download => ProgressBar::new(total).with_style(style(
+                "download {wide_bar} {decimal_bytes}/{decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left",
+            )),
             Some(total) => ProgressBar::new(total).with_style(style(&format!(
                 "{{prefix}}{what} {{wide_bar}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left"
             ))),

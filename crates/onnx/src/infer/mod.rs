@@ -13,6 +13,8 @@ mod reduce;
 mod values;
 mod window;
 
+pub(crate) use values::small_floats;
+
 use std::collections::HashMap;
 
 use call::Call;

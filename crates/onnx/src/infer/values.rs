@@ -45,7 +45,10 @@ fn integers(tensor: &TensorProto) -> Option<Vec<Scalar>> {
 
 /// Values of a small constant of floats, such as the scales of a `Resize`.
 pub(super) fn floats(fact: &Fact<'_>) -> Option<Vec<f32>> {
-    let tensor = fact.constant?;
+    small_floats(fact.constant?)
+}
+
+pub(crate) fn small_floats(tensor: &TensorProto) -> Option<Vec<f32>> {
     let count = usize::try_from(element_count(tensor)?).ok().filter(|&count| count <= MAX)?;
     if ElementType::from_code(tensor.data_type()) != Some(ElementType::F32) {
         return None;

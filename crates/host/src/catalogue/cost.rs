@@ -1,0 +1,43 @@
+use graft_onnx::{Dim, Graph, GraphError, Pool};
+
+use super::{Cost, Entry, InputSpec, OutputSpec};
+
+/// Counts what a model costs up to its features.
+pub(super) fn count(
+    graph: Graph,
+    bytes: usize,
+    input: &InputSpec,
+    output: &OutputSpec,
+) -> Result<Cost, GraphError> {
+    let features = match &output.features {
+        Some(features) => features.clone(),
+        None => graph.classifier()?.features,
+    };
+    let tensor = input.tensor.clone().or_else(|| graph.inputs().into_iter().next().map(|i| i.name));
+    // The size that photos will have, where the graph leaves it open.
+    let mut shape = input.image.shape(1).map(|n| Dim::Fixed(n as u64));
+    shape[0] = Dim::Unknown;
+    let graph = match tensor {
+        Some(tensor) => graph.with_input_shape(&tensor, &shape)?,
+        None => graph,
+    };
+    let summary = graph.pooled_features(&features, Pool::Mean)?.summary();
+    Ok(Cost {
+        bytes: bytes as u64,
+        multiply_adds: summary.multiply_adds.exact(),
+        parameters: summary.parameters,
+    })
+}
+
+impl Entry {
+    /// What its `model.toml` says that it costs, or what its graph does. `None` if
+    /// neither is there, or the file can't be used, which is for those to say who
+    /// open it.
+    pub fn cost(&self) -> Option<Cost> {
+        self.spec.cost.or_else(|| {
+            let bytes = self.read().ok()?;
+            let graph = Graph::parse(&bytes).ok()?;
+            count(graph, bytes.len(), &self.spec.input, &self.spec.output).ok()
+        })
+    }
+}

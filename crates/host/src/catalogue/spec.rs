@@ -1,0 +1,152 @@
+use std::path::Path;
+
+use graft_spec::{ImageSpec, Name};
+use serde::{Deserialize, Serialize};
+
+use super::position::Positions;
+use super::{CatalogueError, Fetch, SpecProblem};
+use crate::digest::Digest;
+
+/// A `model.toml`, as docs/format.md describes it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelSpec {
+    /// What people call the model.
+    pub name: Name,
+    /// For people.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// Who made it, from what.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub origin: String,
+    /// SPDX expression or a sentence.
+    pub licence: String,
+    /// The ONNX file's plain name, beside the `model.toml`.
+    pub file: String,
+    /// Of that file, in hex.
+    pub sha256: String,
+    /// What the model costs; `None`: to be counted in the graph.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+    /// How a photo becomes its input.
+    pub input: InputSpec,
+    /// Which of its tensors are which.
+    pub output: OutputSpec,
+    /// Where the file comes from, if it isn't beside the `model.toml`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetch: Option<Fetch>,
+}
+
+/// The `[cost]` of a `model.toml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// Of the ONNX file.
+    pub bytes: u64,
+    /// Of one photo, up to the features; `None` if some node can't be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiply_adds: Option<u64>,
+    /// Trained numbers up to the features.
+    pub parameters: u64,
+}
+
+/// The `[input]` of a `model.toml`: an [`ImageSpec`] and a tensor's name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InputSpec {
+    /// Needed if the graph has several inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tensor: Option<String>,
+    /// The rest.
+    #[serde(flatten)]
+    pub image: ImageSpec,
+}
+
+/// The `[output]` of a `model.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputSpec {
+    /// Where to cut; else at the input of the last Gemm or MatMul.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<String>,
+    /// The original classifier's output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logits: Option<String>,
+}
+
+/// What stands before the first section.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Top {
+    name: Name,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    origin: String,
+    licence: String,
+    file: String,
+    sha256: String,
+}
+
+impl ModelSpec {
+    /// Reads a `model.toml`; `path` is for messages.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong, with its line and key.
+    pub fn parse(text: &str, path: &Path) -> Result<ModelSpec, CatalogueError> {
+        read(text).map_err(|(line, source)| CatalogueError::Spec {
+            path: path.to_path_buf(),
+            line,
+            source,
+        })
+    }
+
+    pub(super) fn digest(&self) -> Digest {
+        self.sha256.parse().expect("checked when it was parsed")
+    }
+}
+
+/// Section by section, since serde's `flatten` and its tagged enums forget where
+/// in the file a value stood.
+fn read(text: &str) -> Result<ModelSpec, (usize, SpecProblem)> {
+    let (mut root, positions) = Positions::of(text)?;
+    let input = root.take("input").ok_or_else(|| positions.missing("input"))?;
+    let (tensor, image) = positions.input(input)?;
+    let output = root.take("output").map(|t| positions.section("output", t)).transpose()?;
+    let cost = root.take("cost").map(|t| positions.section("cost", t)).transpose()?;
+    let fetch = root.take("fetch").map(|t| positions.fetch(t)).transpose()?;
+    let Top { name, title, origin, licence, file, sha256 } = positions.top(root)?;
+
+    let at = |key: &str, problem| (positions.line_of(key), problem);
+    image.check().map_err(|e| at(&format!("input.{}", e.field), SpecProblem::Field(e)))?;
+    let plain = Path::new(&file).file_name() == Some(file.as_ref());
+    if !plain {
+        return Err(at("file", SpecProblem::FileName { file }));
+    }
+    let digest = |key: &'static str, text: &str| match text.parse::<Digest>() {
+        Ok(_) => Ok(()),
+        Err(source) => Err(at(key, SpecProblem::Digest { key, source })),
+    };
+    digest("sha256", &sha256)?;
+    if let Some(fetch) = &fetch {
+        if let Some((key, text)) = fetch.archive_digest() {
+            digest(key, text)?;
+        }
+        if let Some(url) = fetch.url()
+            && let Err(problem) = super::fetch::check_url(url)
+        {
+            return Err(at("fetch.url", SpecProblem::Url { url: url.to_owned(), problem }));
+        }
+    }
+    Ok(ModelSpec {
+        name,
+        title,
+        origin,
+        licence,
+        file,
+        sha256,
+        cost,
+        input: InputSpec { tensor, image },
+        output: output.unwrap_or_default(),
+        fetch,
+    })
+}
