@@ -163,7 +163,7 @@ fn cut(
         None => graph.classifier().map_err(fail)?.features,
     };
     let batch = graph.batch();
-    let graph = graph.pooled_features(&at).map_err(fail)?;
+    let graph = graph.pooled_features(&at).map_err(fail)?.simplified();
     let features = &graph.outputs()[0];
     let Some(Dim::Fixed(feature_length)) = features.shape.as_ref().and_then(|s| s.last()) else {
         return Err(BackboneError::FeatureLength {
