@@ -41,7 +41,8 @@ fn where_to_cut_is_seen_in_the_graph() {
     }
 }
 
-/// The whole network, up to its own answer: simplifying changes rounding alone.
+/// Up to the network's own answer, or to the cut where its weights are constants:
+/// simplifying changes rounding alone.
 #[test]
 fn simplified_networks_answer_as_the_files_do() {
     proof::each(|network| {
