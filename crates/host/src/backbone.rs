@@ -174,6 +174,7 @@ impl Pretrained {
     }
 
     fn backbone(&self, graph: Graph, at: String) -> Result<Backbone, BackboneError> {
+        let graph = graph.simplified();
         let features = &graph.outputs()[0];
         let Some(Dim::Fixed(feature_length)) = features.shape.as_ref().and_then(|s| s.last())
         else {

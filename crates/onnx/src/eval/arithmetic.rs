@@ -160,14 +160,15 @@ pub(super) fn reduce(of: &Evaluation<'_>) -> Option<Value> {
             Data::Real(sums)
         }
         Data::Whole(values) => {
-            let (start, compute): (i64, fn(i64, i64) -> Option<i64>) = match op {
-                "ReduceSum" => (0, i64::checked_add),
-                "ReduceProd" => (1, i64::checked_mul),
+            let product = match op {
+                "ReduceSum" => false,
+                "ReduceProd" => true,
                 _ => return None,
             };
-            let mut sums = vec![start; results];
+            let mut sums = vec![i64::from(product); results];
             for (at, &v) in into.into_iter().zip(values) {
-                sums[at] = compute(sums[at], v)?;
+                let sum = sums[at];
+                sums[at] = if product { sum.checked_mul(v) } else { sum.checked_add(v) }?;
             }
             Data::Whole(sums)
         }

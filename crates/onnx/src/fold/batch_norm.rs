@@ -38,7 +38,7 @@ pub(super) fn fold(graph: &mut GraphProto) {
         .flat_map(|(i, node)| node.output.iter().map(move |output| (output.clone(), i)))
         .collect();
     let mut gone = vec![false; graph.node.len()];
-    for i in 0..graph.node.len() {
+    for (i, gone) in gone.iter_mut().enumerate() {
         let norm = &graph.node[i];
         if !is_norm(norm) {
             continue;
@@ -62,7 +62,7 @@ pub(super) fn fold(graph: &mut GraphProto) {
         node.input.truncate(2);
         node.input.push(bias);
         node.output[0] = output;
-        gone[i] = true;
+        *gone = true;
     }
     let mut gone = gone.into_iter();
     graph.node.retain(|_| !gone.next().expect("one flag a node"));
