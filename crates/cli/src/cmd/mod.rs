@@ -23,7 +23,6 @@ pub mod train;
 macro_rules! verbs {
     ($($variant:ident($module:ident) = $name:literal),* $(,)?) => {
         #[derive(Subcommand)]
-        #[expect(clippy::large_enum_variant, reason = "there is one in a run")]
         pub enum Command {
             $($variant($module::Cmd),)*
         }

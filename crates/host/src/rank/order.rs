@@ -100,8 +100,11 @@ pub(super) fn mark_front(sources: &mut [Ranked]) {
 
 pub(super) fn agreement(sources: &[Ranked]) -> Vec<Agreement> {
     let of = |score: Metric| {
-        let pairs: Vec<(f64, f64)> =
-            sources.iter().filter_map(|s| Some((score.of(s)?, Metric::Probe.of(s)?))).collect();
+        // Where the H-score says nothing it is the same for all but for rounding,
+        // which must not make an order.
+        let rounded = |value: f64| (value * 1e9).round();
+        let pair = |s: &Ranked| Some((rounded(score.of(s)?), Metric::Probe.of(s)?));
+        let pairs: Vec<(f64, f64)> = sources.iter().filter_map(pair).collect();
         let (scores, probes): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
         Agreement { score, kendall_tau: kendall_tau(&scores, &probes), sources: scores.len() }
     };
