@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use graft_host::backbone::Backbone;
+use graft_host::backbone::{Backbone, BackboneError, Pool, Pretrained};
 use graft_host::engine::{Engine, LibrarySearch, Network as Session};
 use graft_host::graft::{Description, bundle};
 use graft_host::provider::Provider;
@@ -15,6 +15,11 @@ use graft_spec::{
 };
 
 use crate::networks::{NETWORKS, Network, root};
+
+fn open(network: &Network) -> Result<Backbone, BackboneError> {
+    let whole = Pretrained::of_file(&root().join(network.path), &network.stated())?;
+    whole.cut(Some(network.at()), Pool::Mean)
+}
 
 /// One a process: ONNX Runtime wants it so.
 pub struct Proof {
@@ -48,10 +53,7 @@ impl Proof {
     /// The largest difference of an answer of the simplified graph from the
     /// file's own, as a share of the largest value.
     pub fn simplified(&self, network: &Network) -> f32 {
-        let input =
-            Backbone::of_file(&root().join(network.path), &network.stated(), Some(network.at()))
-                .unwrap_or_else(|e| panic!("{}: {e}", network.name))
-                .input;
+        let input = open(network).unwrap_or_else(|e| panic!("{}: {e}", network.name)).input;
         let mut graph = network.graph();
         // The softmax of constant weights is the same whatever comes before it.
         if network.path.contains("/light/") {
@@ -85,9 +87,7 @@ impl Proof {
                 .collect::<Vec<_>>()
                 .join(": ")
         };
-        let path = root().join(network.path);
-        let backbone = Backbone::of_file(&path, &network.stated(), Some(network.at()))
-            .map_err(|e| text(&e))?;
+        let backbone = open(network).map_err(|e| text(&e))?;
         assert_eq!(backbone.feature_length, network.features, "{}", network.name);
         let joined =
             backbone.graph().clone().append_head(&head(network.features)).map_err(|e| text(&e))?;
