@@ -10,6 +10,7 @@ use graft_spec::ImageSpec;
 
 use crate::catalogue::{Entry, ModelSpec, OutputSpec};
 use crate::digest::Digest;
+use crate::onnx_file;
 use crate::stated::{StatedError, StatedInput, complete, shape_text};
 
 /// A pretrained network and the tensor at which a head will be grafted.
@@ -40,7 +41,7 @@ pub struct Origin {
     pub origin: String,
     /// SPDX expression or a sentence.
     pub licence: String,
-    /// Of the ONNX file.
+    /// Of the ONNX file, weights from beside it taken in.
     pub sha256: Digest,
 }
 
@@ -109,7 +110,10 @@ impl Pretrained {
     pub fn of_file(path: &Path, stated: &StatedInput) -> Result<Pretrained, BackboneError> {
         let bytes = std::fs::read(path)
             .map_err(|source| BackboneError::Read { path: path.to_path_buf(), source })?;
-        let graph = parse(&path.display().to_string(), &bytes)?;
+        let (graph, bytes) = onnx_file::parse(path, &bytes).map_err(|e| BackboneError::Graph {
+            name: path.display().to_string(),
+            source: Box::new(e),
+        })?;
         let origin = Origin {
             name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             origin: "a local file".to_owned(),

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use graft_bundle::Bundle;
-use graft_onnx::{CutPoint, Dim, Graph, GraphError, TensorInfo};
+use graft_onnx::{CutPoint, Dim, GraphError, TensorInfo};
 use graft_spec::{Answer, Form, ImageSpec, Input};
 use serde::Serialize;
 
 use crate::bundle_file::{BundleFile, BundleFileError};
 use crate::causes::with_causes;
 use crate::digest::Digest;
+use crate::onnx_file;
 
 /// What is in a file. Field names are those of docs/json.md.
 #[derive(Clone, Debug, Serialize)]
@@ -211,7 +212,7 @@ pub fn inspect(path: &Path, cuts: bool) -> Result<Inspection, InspectError> {
 }
 
 fn inspect_graph(path: &Path, bytes: &[u8], cuts: bool) -> Result<Inspection, InspectError> {
-    let graph = Graph::parse(bytes)
+    let (graph, whole) = onnx_file::parse(path, bytes)
         .map_err(|e| InspectError::Graph { path: path.to_path_buf(), source: Box::new(e) })?;
     let summary = graph.summary();
     let inputs = graph.inputs();
@@ -240,7 +241,7 @@ fn inspect_graph(path: &Path, bytes: &[u8], cuts: bool) -> Result<Inspection, In
                 count: o.count,
             })
             .collect(),
-        device: device_of_graph(bytes, &inputs),
+        device: device_of_graph(&whole, &inputs),
         inputs: inputs.into_iter().map(tensor).collect(),
         outputs: graph.outputs().into_iter().map(tensor).collect(),
         classifier: graph.classifier().ok().map(|c| Classifier {

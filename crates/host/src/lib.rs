@@ -50,6 +50,7 @@ pub mod features;
 pub mod graft;
 pub mod inspect;
 pub mod lossy;
+mod onnx_file;
 mod photos;
 pub mod progress;
 pub mod provider;

@@ -5,6 +5,7 @@ use graft_onnx::{Dim, Graph};
 use graft_spec::{Colour, Fit, ImageSpec, Layout, SpecError};
 
 use crate::catalogue::InputSpec;
+use crate::onnx_file;
 
 /// What a person stated. The rest is seen in the graph, or is missing.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -207,7 +208,8 @@ pub fn of_file(path: &std::path::Path, stated: &StatedInput) -> Result<InputSpec
 pub(crate) fn graph_of(path: &std::path::Path) -> Result<Graph, FileError> {
     let bytes = std::fs::read(path)
         .map_err(|source| FileError::Read { path: path.to_path_buf(), source })?;
-    Graph::parse(&bytes)
+    onnx_file::parse(path, &bytes)
+        .map(|(graph, _)| graph)
         .map_err(|e| FileError::Graph { path: path.to_path_buf(), source: Box::new(e) })
 }
 

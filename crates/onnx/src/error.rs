@@ -27,6 +27,15 @@ pub enum GraphError {
         /// The other file, as the model states it.
         location: String,
     },
+    /// A tensor's values lie in another file, from which they can't be had.
+    ExternalDataNotRead {
+        /// The tensor.
+        tensor: String,
+        /// The other file, as the model states it.
+        location: String,
+        /// Why not.
+        reason: String,
+    },
     /// A constant's bytes do not fit its shape.
     BadTensor {
         /// The tensor.
@@ -202,6 +211,10 @@ impl fmt::Display for GraphError {
             GraphError::ExternalData { tensor, location } => write!(
                 f,
                 "the values of tensor {tensor:?} are in another file ({location:?}): save the model as one file"
+            ),
+            GraphError::ExternalDataNotRead { tensor, location, reason } => write!(
+                f,
+                "the values of tensor {tensor:?} are in another file, {location:?}, from which they cannot be had: {reason}"
             ),
             GraphError::BadTensor { tensor, problem } => {
                 write!(f, "tensor {tensor:?} is broken: {problem}")

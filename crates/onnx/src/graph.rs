@@ -35,11 +35,16 @@ impl Graph {
     /// # Errors
     ///
     /// Bytes that are no model, models without a graph, operator set, input or
-    /// output; training graphs; weights in other files; constants whose bytes
+    /// output; training graphs; weights in other files (see
+    /// [`Graph::parse_with_data`]); constants whose bytes
     /// don't fit their shape; tensors that are made twice or not at all; cycles.
     pub fn parse(bytes: &[u8]) -> Result<Graph, GraphError> {
-        let mut model = ModelProto::decode(bytes)
+        let model = ModelProto::decode(bytes)
             .map_err(|error| GraphError::Malformed { detail: error.to_string() })?;
+        Graph::of_model(model)
+    }
+
+    pub(crate) fn of_model(mut model: ModelProto) -> Result<Graph, GraphError> {
         check(&mut model)?;
         Ok(Graph { model })
     }

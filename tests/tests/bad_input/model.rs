@@ -122,3 +122,42 @@ fn a_cut_that_is_not_there_is_refused_with_its_neighbours() {
     check("images", &["images", "--at TENSOR"]);
     check("stem.weight", &["stem.weight", "--at TENSOR"]);
 }
+
+#[test]
+fn weights_beside_the_file_are_taken_in_or_it_is_said_why_not() {
+    let sandbox = sandbox();
+    fs::create_dir(sandbox.path("model")).unwrap();
+    let (model, data) = (sandbox.path("model/outside.onnx"), sandbox.path("model/outside.bin"));
+    fs::copy(fixture("outside.onnx"), &model).unwrap();
+    fs::copy(fixture("outside.bin"), &data).unwrap();
+    run(train_on(&sandbox, &model).args(INPUT)).done();
+    run(&mut sandbox.graft(["compare", KEPT, "photos"])).done();
+    let mut add = sandbox.graft(["models", "add", "--licence", "MIT"]);
+    run(add.arg(&model).args(INPUT)).done();
+    // The catalogue's own file needs nothing beside it.
+    let own = sandbox.data().join("models/outside/outside.onnx");
+    let said = run(sandbox.graft(["inspect", "--json"]).arg(&own)).done();
+    assert_eq!(said.json()["parameters"], 4 * 3 * 3 * 3 + 2 * 4, "{said}");
+    assert_eq!(said.json()["device"]["runs"], true, "{said}");
+
+    let refuses_for = |words: &[&str]| {
+        let words = [&["stem.weight", "outside.bin"], words].concat();
+        refuses(&sandbox, train_on(&sandbox, &model).args(INPUT), &words);
+        refuses(&sandbox, sandbox.graft(["inspect"]).arg(&model), &words);
+    };
+    let bytes = fs::read(&data).unwrap();
+    fs::write(&data, &bytes[..bytes.len() / 2]).unwrap();
+    refuses_for(&["232 bytes", "432", "cut off"]);
+    fs::remove_file(&data).unwrap();
+    refuses_for(&["No such file"]);
+    std::os::unix::fs::symlink(fixture("outside.bin"), &data).unwrap();
+    refuses_for(&["link", "folder of the model"]);
+    // As long a name, which leads elsewhere.
+    let mut elsewhere = fs::read(&model).unwrap();
+    while let Some(at) = elsewhere.windows(11).position(|w| w == b"outside.bin") {
+        elsewhere[at..at + 11].copy_from_slice(b"../side.bin");
+    }
+    fs::write(&model, elsewhere).unwrap();
+    let said = run(train_on(&sandbox, &model).args(INPUT)).exits(2);
+    assert!(said.stderr.contains("must be a file in the folder of the model"), "{said}");
+}

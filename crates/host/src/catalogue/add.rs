@@ -6,6 +6,7 @@ use graft_spec::Name;
 use super::{Entry, InputSpec, ModelFile, ModelSpec, OutputSpec};
 use crate::atomic::{WriteError, write_whole};
 use crate::digest::Digest;
+use crate::onnx_file;
 
 /// A model that could not be added.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,9 @@ pub struct About {
 pub fn add(folder: &Path, onnx: &Path, about: About, input: InputSpec) -> Result<Entry, AddError> {
     let bytes = std::fs::read(onnx)
         .map_err(|source| AddError::Read { path: onnx.to_path_buf(), source })?;
+    // One file in the catalogue, also where weights lay beside it.
+    let (_, bytes) = onnx_file::parse(onnx, &bytes)
+        .map_err(|e| AddError::Graph { path: onnx.to_path_buf(), source: Box::new(e) })?;
     add_bytes(folder, onnx, &bytes, about, input)
 }
 
