@@ -1,7 +1,7 @@
 //! Progress is for terminals: elsewhere standard error has notes and errors and
 //! nothing else.
 
-use graft_tests::sandbox::{Sandbox, graft, onnx_runtime, run};
+use graft_tests::sandbox::{Sandbox, graft, onnx_runtime, run, tiny_model};
 
 const TRAIN: [&str; 5] = ["train", "photos", "--no-cache", "--output", "task.graft"];
 
@@ -54,4 +54,42 @@ fn quiet_says_no_notes_and_all_errors() {
     let said = sandbox.train("photos", "--output task.graft --quiet").done();
     assert_eq!(said.stderr, "");
     sandbox.run("predict --quiet nowhere.graft x.png").refuses(&["nowhere.graft"]);
+}
+
+#[test]
+fn a_person_is_asked_for_what_the_graph_does_not_show() {
+    // Answers each question when it is asked: nonsense first, then the third
+    // preset, then a licence.
+    let terminal = "import os, pty, sys\n\
+         answers = [(b'1 to 7: ', b'0\\n'), (b'1 to 7: ', b'3\\n'), (b'sentence: ', b'CC0-1.0\\n')]\n\
+         pid, screen = pty.fork()\n\
+         if pid == 0: os.execv(sys.argv[1], sys.argv[1:])\n\
+         seen = fresh = b''\n\
+         try:\n    \
+             while part := os.read(screen, 4096):\n        \
+                 seen += part; fresh += part\n        \
+                 if answers and fresh.endswith(answers[0][0]):\n            \
+                     os.write(screen, answers.pop(0)[1]); fresh = b''\n\
+         except OSError: pass\n\
+         sys.stdout.buffer.write(seen)\n\
+         sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n";
+    let sandbox = Sandbox::new();
+    let mut python = sandbox.command("python3");
+    python.args(["-c", terminal]).arg(graft()).args(["models", "add"]);
+    python.arg(tiny_model().join("tiny.onnx"));
+    let screen = run(&mut python).done().stdout;
+    for part in [
+        "input   images",
+        "go into the first layer as they are given",
+        "4 classes",
+        "must be a number from 1 to 7",
+    ] {
+        assert!(screen.contains(part), "{part} is not in {screen:?}");
+    }
+    let json = sandbox.run("models list --json").done().json();
+    let models = json["models"].as_array().unwrap();
+    let added = models.iter().find(|m| m["name"] == "tiny").unwrap();
+    assert_eq!(added["licence"], "CC0-1.0");
+    assert_eq!(added["input"]["scale"], 127.5);
+    assert_eq!(added["input"]["mean"], serde_json::json!([1.0, 1.0, 1.0]));
 }

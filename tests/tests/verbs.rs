@@ -196,6 +196,37 @@ fn models_can_be_listed_added_and_used_by_name() {
 }
 
 #[test]
+fn a_broken_model_is_listed_and_removed() {
+    let sandbox = Sandbox::with_photos(4);
+    let folder = sandbox.data().join("models/mine");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("model.toml"), "name = \"mine\"\nlicense = \"MIT\"\n").unwrap();
+    let listed = sandbox.run("models").done();
+    for part in ["mine is broken", "mine/model.toml:1: missing [input]", "graft models remove mine"]
+    {
+        assert!(listed.stdout.contains(part), "no {part:?} in {listed}");
+    }
+    let json = sandbox.run("models list --json").done().json();
+    assert_eq!(json["broken"][0]["name"], "mine");
+    assert_eq!(json["models"][1]["name"], "mobilenet_v2");
+    assert_eq!(json["models"][1]["input"]["width"], 224);
+    sandbox.run("train photos --model mine --output x.graft").refuses(&["mine/model.toml:1"]);
+    sandbox.run("models remove mine").done();
+    assert!(!folder.exists());
+    sandbox.run("models remove mine").refuses(&["no model \"mine\"", "graft models"]);
+    sandbox.run("models remove mobilenet_v2").refuses(&["part of this program"]);
+}
+
+#[test]
+fn models_fetch_takes_a_file_only_if_it_is_the_one() {
+    let sandbox = Sandbox::new();
+    sandbox.write("other.onnx", "other");
+    let fetch = "models fetch text_angle --from other.onnx";
+    sandbox.run(fetch).refuses(&["other.onnx has sha256", "e47acedf", "another file"]);
+    assert!(!sandbox.data().join("models/text_angle").exists());
+}
+
+#[test]
 fn models_fetch_does_nothing_for_a_model_that_is_here() {
     let fetched = Sandbox::new().run("models fetch mobilenet_v2 --json").done().json();
     assert_eq!((&fetched["downloaded"], &fetched["here"]), (&json!(false), &json!(true)));
