@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::super::source::{Sdist, Wheel};
 use super::http::{HttpError, Network, agent, check_url};
 
-/// Where pip looks if it isn't told.
-const DEFAULT_INDEX: &str = "https://pypi.org/simple";
+/// Has pip say where it looks if it isn't told.
+const ASK_FOR_INDEX: &str = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)";
 
 /// The list of a package's files, PEP 691.
 const LISTING: &str = "application/vnd.pypi.simple.v1+json";
@@ -26,6 +26,11 @@ pub enum PipError {
     /// pip said no.
     #[error("pip cannot download {package} {version}: {reason}")]
     Failed { package: String, version: String, reason: String },
+    /// pip doesn't say which index it asks.
+    #[error(
+        "pip does not say which index it asks: name one with `pip config set global.index-url ADDRESS`"
+    )]
+    NoIndex,
     /// pip's index can't be asked here.
     #[error("pip's index {index:?} {problem}")]
     Index { index: String, problem: super::UrlProblem },
@@ -67,7 +72,10 @@ pub(super) fn download(wheel: &Wheel, folder: &Path) -> Result<PathBuf, PipError
 /// Where the index says that the archive with this digest lies.
 pub(super) fn sdist_url(sdist: &Sdist, network: &Network) -> Result<String, PipError> {
     let output = pip(|pip| pip.args(["config", "list"]))?;
-    let index = index_of(&String::from_utf8_lossy(&output.stdout));
+    let index = match index_of(&String::from_utf8_lossy(&output.stdout)) {
+        Some(index) => index,
+        None => default_index()?,
+    };
     check_url(&index).map_err(|problem| PipError::Index { index: index.clone(), problem })?;
     let url = format!("{}/{}/", index.trim_end_matches('/'), normalized(&sdist.package));
     let unreachable =
@@ -117,18 +125,23 @@ fn pip(arguments: impl FnOnce(&mut Command) -> &mut Command) -> Result<Output, P
     arguments(command.args(["-m", "pip"])).output().map_err(|source| PipError::NoPip { source })
 }
 
+/// What pip asks if nobody names an index.
+fn default_index() -> Result<String, PipError> {
+    let output = Command::new("python3").args(["-c", ASK_FOR_INDEX]).output();
+    let output = output.map_err(|source| PipError::NoPip { source })?;
+    let index = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() && !index.is_empty() { Ok(index) } else { Err(PipError::NoIndex) }
+}
+
 /// Of `pip config list`: what the environment says, else the files for downloads,
 /// else the files for everything.
-fn index_of(config: &str) -> String {
+fn index_of(config: &str) -> Option<String> {
     let said = |section: &str| {
         let value =
             config.lines().find_map(|l| l.strip_prefix(section)?.strip_prefix(".index-url="));
         value.map(|v| v.trim().trim_matches(['\'', '"']).to_owned())
     };
-    [":env:", "download", "global"]
-        .into_iter()
-        .find_map(said)
-        .unwrap_or_else(|| DEFAULT_INDEX.to_owned())
+    [":env:", "download", "global"].into_iter().find_map(said)
 }
 
 /// PEP 503: how an index writes a package's name.
@@ -153,13 +166,16 @@ mod tests {
 
     #[test]
     fn the_index_is_the_one_that_pip_would_ask() {
-        let check = |config: &str, index: &str| assert_eq!(index_of(config), index, "{config}");
-        check("", DEFAULT_INDEX);
-        check("global.timeout='60'\n", DEFAULT_INDEX);
-        check("global.index-url='https://a.example/simple'\n", "https://a.example/simple");
+        let check = |config: &str, index: Option<&str>| {
+            assert_eq!(index_of(config).as_deref(), index, "{config}");
+        };
+        check("", None);
+        check("global.timeout='60'\n", None);
+        check("global.index-url='https://a.example/simple'\n", Some("https://a.example/simple"));
         let both =
             "global.index-url='https://a.example/s'\n:env:.index-url='https://b.example/s/'\n";
-        check(both, "https://b.example/s/");
+        check(both, Some("https://b.example/s/"));
+        assert!(default_index().unwrap().starts_with("https://"));
     }
 
     #[test]
