@@ -4,9 +4,13 @@
 //!
 //! Operators that are not here, and forms of them that are not, give `None`: the
 //! node then stays in the graph, and an engine computes it.
+//!
+//! Whole networks are run by `network`, for proofs in tests.
 
 mod arithmetic;
 mod layout;
+#[cfg(test)]
+pub(crate) mod network;
 mod value;
 
 pub(crate) use value::{Value, floats};

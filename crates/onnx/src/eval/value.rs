@@ -98,7 +98,7 @@ impl Value {
         }
     }
 
-    pub(super) fn whole(&self) -> Option<&[i64]> {
+    pub(crate) fn whole(&self) -> Option<&[i64]> {
         match &self.data {
             Data::Whole(values) => Some(values),
             Data::Real(_) => None,
