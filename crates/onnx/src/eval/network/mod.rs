@@ -4,16 +4,27 @@
 //! A graph in 32-bit floats is rounded after each node, as an engine would;
 //! [`in_f64`] makes the same graph without rounding, for central differences.
 
+mod arrange;
+mod convolution;
 mod doubles;
+mod elementwise;
+mod lanes;
+mod linear;
+mod normalise;
+mod pooling;
+mod reduce;
+mod scatter;
+mod windows;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::Evaluation;
 use super::value::{Data, Value};
 use crate::graph::Graph;
-use crate::nodes::{describe, is_default_domain};
+use crate::nodes::{attribute, describe, is_default_domain};
 use crate::proto::NodeProto;
-use crate::tensor::TensorInfo;
+use crate::tensor::{ElementType, TensorInfo};
 
 pub(crate) use doubles::in_f64;
 
@@ -77,7 +88,76 @@ fn run_node(of: &Evaluation<'_>) -> Option<Vec<Value>> {
     if !is_default_domain(of.node.domain()) {
         return None;
     }
-    Some(vec![of.run()?])
+    // What folding computes it computes here too.
+    if let Some(value) = of.run() {
+        return Some(vec![value]);
+    }
+    let outputs = match of.node.op_type() {
+        "BatchNormalization" => normalise::batch_norm(of)?,
+        "Dropout" => elementwise::dropout(of)?,
+        "LayerNormalization" => normalise::layer_norm(of)?,
+        "MaxPool" => pooling::max_pool(of)?,
+        "Split" => arrange::split(of)?,
+        _ => vec![only_output(of)?],
+    };
+    Some(outputs.into_iter().map(Value::rounded).collect())
+}
+
+fn only_output(of: &Evaluation<'_>) -> Option<Value> {
+    match of.node.op_type() {
+        "Add" | "Sub" | "Mul" | "Div" | "Pow" => elementwise::binary(of),
+        "And" | "Or" | "Xor" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" => {
+            elementwise::compare(of)
+        }
+        "ArgMax" | "ArgMin" => reduce::arg_max(of),
+        "AveragePool" => pooling::average_pool(of),
+        "Cast" => elementwise::cast(of),
+        "Clip" => elementwise::clip(of),
+        "Conv" => convolution::conv(of),
+        "ConvTranspose" => convolution::conv_transpose(of),
+        "CumSum" => reduce::cumulative_sum(of),
+        "DepthToSpace" => arrange::depth_to_space(of),
+        "GatherElements" => scatter::gather_elements(of),
+        "GatherND" => scatter::gather_nd(of),
+        "Gemm" => linear::gemm(of),
+        "GlobalAveragePool" | "GlobalMaxPool" => pooling::global_pool(of),
+        "InstanceNormalization" => normalise::instance_norm(of),
+        "LRN" => normalise::lrn(of),
+        "MatMul" => linear::matmul(of),
+        "Max" | "Mean" | "Min" | "Sum" => elementwise::variadic(of),
+        "Not" => elementwise::not(of),
+        "OneHot" => scatter::one_hot(of),
+        "PRelu" => elementwise::prelu(of),
+        "Pad" => arrange::pad(of),
+        "Scatter" | "ScatterElements" => scatter::scatter_elements(of),
+        "ScatterND" => scatter::scatter_nd(of),
+        "Softmax" | "LogSoftmax" => normalise::softmax(of),
+        "SpaceToDepth" => arrange::space_to_depth(of),
+        "Tile" => arrange::tile(of),
+        op if op.starts_with("Reduce") => reduce::reduce(of),
+        _ => elementwise::unary(of),
+    }
+}
+
+impl<'a> Evaluation<'a> {
+    fn float(&self, name: &str, default: f64) -> f64 {
+        self.stated_float(name).unwrap_or(default)
+    }
+
+    fn stated_float(&self, name: &str) -> Option<f64> {
+        attribute(self.node, name).map(|a| f64::from(a.f()))
+    }
+
+    /// What is not text is an empty one, which no operator knows.
+    fn text(&self, name: &str, default: &'a str) -> &'a str {
+        let stated = attribute(self.node, name);
+        stated
+            .map_or(default, |a| a.s.as_deref().and_then(|s| str::from_utf8(s).ok()).unwrap_or(""))
+    }
+
+    fn list(&self, name: &str) -> Option<&'a [i64]> {
+        attribute(self.node, name).map(|a| &a.ints[..])
+    }
 }
 
 fn not_done(of: &Evaluation<'_>) -> String {
@@ -116,6 +196,30 @@ impl Value {
             Data::Whole(_) => None,
         }
     }
+
+    /// The values of any tensor, if floats hold them exactly.
+    fn in_reals(&self) -> Option<Cow<'_, [f64]>> {
+        match &self.data {
+            Data::Real(values) => Some(Cow::Borrowed(values)),
+            Data::Whole(values) => {
+                let exact = values.iter().all(|v| v.unsigned_abs() < EXACT);
+                exact.then(|| values.iter().map(|&v| v as f64).collect())
+            }
+        }
+    }
+
+    /// Of any type, if its values hold these exactly.
+    fn of_reals(element: ElementType, dims: Vec<usize>, values: Vec<f64>) -> Option<Value> {
+        if element.is_float() {
+            return Some(Value::real_of(element, dims, values));
+        }
+        let exact = |v: &f64| v.fract() == 0.0 && v.abs() < EXACT as f64;
+        let whole = || values.iter().map(|&v| v as i64).collect();
+        values.iter().all(exact).then(|| Value::whole_of(element, dims, whole()))
+    }
 }
+
+/// Whole numbers below it are exact in 64-bit floats.
+const EXACT: u64 = 1 << 53;
 
 mod tests;
