@@ -153,6 +153,12 @@ impl Emitter {
         output
     }
 
+    /// Drops constants that no node reads: bounds and shapes are written anew.
+    pub(super) fn drop_unread(&mut self) {
+        let read: HashSet<&String> = self.nodes.iter().flat_map(|node| &node.input).collect();
+        self.constants.retain(|tensor| tensor.name.as_ref().is_some_and(|name| read.contains(name)));
+    }
+
     /// A node as it is.
     pub(super) fn push(&mut self, node: NodeProto, outputs: &[Tensor]) {
         let bytes = outputs.iter().map(|output| (output.name.clone(), output.count() as u64 * 8));

@@ -236,6 +236,7 @@ impl Graph {
 
         let stated =
             |tensor: &Tensor| StepInput { name: tensor.name.clone(), shape: tensor.shape.clone() };
+        e.drop_unread();
         let data = [&examples, &targets, &row_weights, &schedule_input].map(stated);
         let peak_bytes = memory::peak(&e, &state);
         let declared = graph.inputs();

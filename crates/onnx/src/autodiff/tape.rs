@@ -113,7 +113,7 @@ impl Call<'_> {
     pub(super) fn numbers(&self, name: &str, input: usize) -> Result<Option<Vec<i64>>, Refusal> {
         match self.optional(input) {
             None => Ok(self.ints(name).map(<[i64]>::to_vec)),
-            Some(operand) => match operand.value.as_ref().and_then(Value::numbers) {
+            Some(operand) => match operand.value.as_ref().and_then(Value::whole) {
                 Some(numbers) => Ok(Some(numbers.to_vec())),
                 None => Err(Refusal::new(format!("its {name} are not constant"))),
             },

@@ -98,11 +98,6 @@ impl Value {
         }
     }
 
-    /// Integers and truth values.
-    pub(crate) fn numbers(&self) -> Option<&[i64]> {
-        self.whole()
-    }
-
     /// Floats of either width.
     pub(crate) fn reals(&self) -> Option<&[f64]> {
         match &self.data {
@@ -111,7 +106,8 @@ impl Value {
         }
     }
 
-    pub(super) fn whole(&self) -> Option<&[i64]> {
+    /// Integers and truth values.
+    pub(crate) fn whole(&self) -> Option<&[i64]> {
         match &self.data {
             Data::Whole(values) => Some(values),
             Data::Real(_) => None,
