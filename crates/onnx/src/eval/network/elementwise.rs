@@ -1,6 +1,7 @@
 //! Operators that compute value by value.
 
 use crate::eval::Evaluation;
+use crate::eval::converted;
 use crate::eval::layout::{broadcast, stretched};
 use crate::eval::value::{Data, Value};
 use crate::tensor::ElementType;
@@ -196,8 +197,14 @@ pub(super) fn not(of: &Evaluation<'_>) -> Option<Value> {
 }
 
 pub(super) fn cast(of: &Evaluation<'_>) -> Option<Value> {
-    let to = ElementType::from_code(i32::try_from(of.int("to")?).ok()?)?;
+    let to = match of.node.op_type() {
+        "CastLike" => of.input(1)?.element,
+        _ => ElementType::from_code(i32::try_from(of.int("to")?).ok()?)?,
+    };
     let x = of.input(0)?;
+    if let Some(value) = converted(x, to) {
+        return Some(value);
+    }
     let values = x.reals()?.iter();
     let values = match to {
         ElementType::Bool => values.map(|&v| i64::from(v != 0.0)).collect(),

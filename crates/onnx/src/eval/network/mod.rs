@@ -111,7 +111,7 @@ fn only_output(of: &Evaluation<'_>) -> Option<Value> {
         }
         "ArgMax" | "ArgMin" => reduce::arg_max(of),
         "AveragePool" => pooling::average_pool(of),
-        "Cast" => elementwise::cast(of),
+        "Cast" | "CastLike" => elementwise::cast(of),
         "Clip" => elementwise::clip(of),
         "Conv" => convolution::conv(of),
         "ConvTranspose" => convolution::conv_transpose(of),
@@ -129,8 +129,11 @@ fn only_output(of: &Evaluation<'_>) -> Option<Value> {
         "OneHot" => scatter::one_hot(of),
         "PRelu" => elementwise::prelu(of),
         "Pad" => arrange::pad(of),
+        "Range" => arrange::range(of),
         "Scatter" | "ScatterElements" => scatter::scatter_elements(of),
         "ScatterND" => scatter::scatter_nd(of),
+        "Shape" => arrange::shape(of),
+        "Size" => arrange::size(of),
         "Softmax" | "LogSoftmax" => normalise::softmax(of),
         "SpaceToDepth" => arrange::space_to_depth(of),
         "Tile" => arrange::tile(of),
@@ -222,4 +225,7 @@ impl Value {
 /// Whole numbers below it are exact in 64-bit floats.
 const EXACT: u64 = 1 << 53;
 
+#[cfg(test)]
+mod node_data;
+#[cfg(test)]
 mod tests;

@@ -29,17 +29,16 @@ impl Windows {
     pub(super) fn over(of: &Evaluation<'_>, input: &[usize], kernel: &[usize]) -> Option<Windows> {
         let mut windows = Windows::stated(of, input, kernel)?;
         let ceil = of.int("ceil_mode") == Some(1);
-        for a in 0..input.len() {
-            let (length, stride, extent) = (input[a] as i64, windows.strides[a], windows.extent(a));
+        for (a, &length) in input.iter().enumerate() {
+            let (length, stride, extent) = (length as i64, windows.strides[a], windows.extent(a));
             let count = match of.text("auto_pad", "NOTSET") {
                 "NOTSET" => {
                     let (begin, end) = (windows.begins[a], windows.ends[a]);
                     let span = length + begin + end - extent;
-                    let windows =
-                        if ceil { span + stride - 1 } else { span }.div_euclid(stride) + 1;
+                    let count = if ceil { span + stride - 1 } else { span }.div_euclid(stride) + 1;
                     // One that would begin in the padding at the end is left out.
-                    let begins_outside = ceil && (windows - 1) * stride >= length + begin;
-                    windows - i64::from(begins_outside)
+                    let begins_outside = ceil && (count - 1) * stride >= length + begin;
+                    count - i64::from(begins_outside)
                 }
                 "VALID" => (length - extent).div_euclid(stride) + 1,
                 same => {
