@@ -35,8 +35,7 @@ impl Windows {
                 "NOTSET" => {
                     let (begin, end) = (windows.begins[a], windows.ends[a]);
                     let span = length + begin + end - extent;
-                    let windows =
-                        if ceil { span + stride - 1 } else { span }.div_euclid(stride) + 1;
+                    let count = if ceil { span + stride - 1 } else { span }.div_euclid(stride) + 1;
                     // One that would begin in the padding at the end is left out.
                     let begins_outside = ceil && (count - 1) * stride >= length + begin;
                     count - i64::from(begins_outside)
