@@ -156,7 +156,8 @@ impl Emitter {
     /// Drops constants that no node reads: bounds and shapes are written anew.
     pub(super) fn drop_unread(&mut self) {
         let read: HashSet<&String> = self.nodes.iter().flat_map(|node| &node.input).collect();
-        self.constants.retain(|tensor| tensor.name.as_ref().is_some_and(|name| read.contains(name)));
+        self.constants
+            .retain(|tensor| tensor.name.as_ref().is_some_and(|name| read.contains(name)));
     }
 
     /// A node as it is.

@@ -43,9 +43,11 @@ pub(super) fn forward(
     let opset = graph.opset();
     let weights: HashMap<&str, &TensorProto> =
         graph.graph().initializer.iter().map(|tensor| (tensor.name(), tensor)).collect();
-    let element = match graph.inputs().iter().any(|i| i.element == Some(ElementType::F64)) {
-        true => ElementType::F64,
-        false => ElementType::F32,
+    let double = |tensor: &&&TensorProto| tensor.data_type() == ElementType::F64.code();
+    let trained = trainable.iter().filter_map(|name| weights.get(name));
+    let element = match trained.filter(double).next() {
+        Some(_) => ElementType::F64,
+        None => ElementType::F32,
     };
     let mut e = Emitter::new(element, taken(graph.graph()));
     let mut tape = Tape::default();

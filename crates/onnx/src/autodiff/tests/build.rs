@@ -65,7 +65,8 @@ impl Net {
     /// A constant of small positive numbers, such as a variance; not trained.
     pub(super) fn positive(&mut self, shape: &[usize]) -> String {
         self.seed += 1;
-        let values = numbers(self.seed, shape.iter().product()).iter().map(|v| v * v + 0.3).collect();
+        let values =
+            numbers(self.seed, shape.iter().product()).iter().map(|v| v * v + 0.3).collect();
         self.constant(Value::real_of(ElementType::F64, shape.to_vec(), values))
     }
 

@@ -69,7 +69,8 @@ fn check_with(graph: &Graph, seed: u64, loss: Loss, statistics: Statistics) {
         let straight = run_graph(graph, &given).unwrap();
         let (a, b) = (made[&step.logits].reals().unwrap(), straight["logits"].reals().unwrap());
         for (a, b) in a.iter().zip(b) {
-            assert!((a - b).abs() <= 1e-9 * (1.0 + b.abs()), "forward: {a} for {b}");
+            // Attributes are 32-bit floats: a sixth is not quite one.
+            assert!((a - b).abs() <= 1e-7 * (1.0 + b.abs()), "forward: {a} for {b}");
         }
     }
 

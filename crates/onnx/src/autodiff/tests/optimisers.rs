@@ -42,7 +42,8 @@ fn gradients(graph: &Graph, at: &HashMap<String, Vec<f64>>) -> HashMap<String, V
     let step = graph.training_step(&options).unwrap();
     let mut given = inputs(&step, graph, 40);
     for state in &step.state {
-        let value = Value::real_of(ElementType::F64, state.shape.clone(), at[&state.weight].clone());
+        let value =
+            Value::real_of(ElementType::F64, state.shape.clone(), at[&state.weight].clone());
         given.insert(state.input.clone(), value);
     }
     let made = run_graph(&step.graph, &given).unwrap();
@@ -65,9 +66,8 @@ fn three_steps(
     let step = step(&graph, optimiser, clip_norm);
     let mut given = inputs(&step, &graph, 40);
     let weights = step.state.iter().filter(|s| s.role == StateRole::Weight);
-    let mut by_hand: HashMap<String, Vec<f64>> = weights
-        .map(|s| (s.weight.clone(), given[&s.input].reals().unwrap().to_vec()))
-        .collect();
+    let mut by_hand: HashMap<String, Vec<f64>> =
+        weights.map(|s| (s.weight.clone(), given[&s.input].reals().unwrap().to_vec())).collect();
     for t in 1..=3 {
         let [first, second] = corrections(t);
         let schedule = Value::real_of(ElementType::F64, vec![3], vec![rate, first, second]);
@@ -97,17 +97,23 @@ fn parts(name: &str) -> (f64, bool) {
 fn momentum_and_decay() {
     let mut velocity: HashMap<String, Vec<f64>> = HashMap::new();
     let optimiser = Optimiser::Sgd { momentum: 0.5, weight_decay: 0.25 };
-    three_steps(optimiser, None, 0.125, |_| [1.0, 1.0], |_, weights, slopes| {
-        for (name, w) in weights {
-            let (factor, decays) = parts(name);
-            let v = velocity.entry(name.clone()).or_insert_with(|| vec![0.0; w.len()]);
-            for i in 0..w.len() {
-                let pull = if decays { 0.25 * w[i] } else { 0.0 };
-                v[i] = 0.5 * v[i] + slopes[name][i] + pull;
-                w[i] -= 0.125 * factor * v[i];
+    three_steps(
+        optimiser,
+        None,
+        0.125,
+        |_| [1.0, 1.0],
+        |_, weights, slopes| {
+            for (name, w) in weights {
+                let (factor, decays) = parts(name);
+                let v = velocity.entry(name.clone()).or_insert_with(|| vec![0.0; w.len()]);
+                for i in 0..w.len() {
+                    let pull = if decays { 0.25 * w[i] } else { 0.0 };
+                    v[i] = 0.5 * v[i] + slopes[name][i] + pull;
+                    w[i] -= 0.125 * factor * v[i];
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 #[test]
@@ -137,14 +143,20 @@ fn adam_with_decay_apart() {
 #[test]
 fn long_gradients_are_shortened() {
     let optimiser = Optimiser::Sgd { momentum: 0.0, weight_decay: 0.0 };
-    three_steps(optimiser, Some(0.125), 1.0, |_| [1.0, 1.0], |_, weights, slopes| {
-        let norm = slopes.values().flatten().map(|g| g * g).sum::<f64>().sqrt();
-        assert!(norm > 0.125, "there is something to shorten: {norm}");
-        for (name, w) in weights {
-            let (factor, _) = parts(name);
-            for i in 0..w.len() {
-                w[i] -= factor * slopes[name][i] * 0.125 / (norm + 1e-6);
+    three_steps(
+        optimiser,
+        Some(0.125),
+        1.0,
+        |_| [1.0, 1.0],
+        |_, weights, slopes| {
+            let norm = slopes.values().flatten().map(|g| g * g).sum::<f64>().sqrt();
+            assert!(norm > 0.125, "there is something to shorten: {norm}");
+            for (name, w) in weights {
+                let (factor, _) = parts(name);
+                for i in 0..w.len() {
+                    w[i] -= factor * slopes[name][i] * 0.125 / (norm + 1e-6);
+                }
             }
-        }
-    });
+        },
+    );
 }
