@@ -34,6 +34,7 @@
 //! # }
 //! ```
 
+mod architecture;
 mod autodiff;
 pub mod caffe;
 mod check;
@@ -59,6 +60,7 @@ mod summary;
 mod taps;
 mod tensor;
 
+pub use architecture::{Architecture, Design};
 pub use autodiff::{
     Loss, Optimiser, StateRole, Statistics, StepInput, StepOptions, StepState, Trainable,
     TrainingStep, WeightInfo,

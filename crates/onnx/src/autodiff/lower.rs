@@ -44,8 +44,8 @@ pub(super) fn forward(
     let weights: HashMap<&str, &TensorProto> =
         graph.graph().initializer.iter().map(|tensor| (tensor.name(), tensor)).collect();
     let double = |tensor: &&&TensorProto| tensor.data_type() == ElementType::F64.code();
-    let trained = trainable.iter().filter_map(|name| weights.get(name));
-    let element = match trained.filter(double).next() {
+    let mut trained = trainable.iter().filter_map(|name| weights.get(name));
+    let element = match trained.find(double) {
         Some(_) => ElementType::F64,
         None => ElementType::F32,
     };
