@@ -34,6 +34,7 @@
 //! # }
 //! ```
 
+mod autodiff;
 pub mod caffe;
 mod check;
 mod classifier;
@@ -58,6 +59,10 @@ mod summary;
 mod taps;
 mod tensor;
 
+pub use autodiff::{
+    Loss, Optimiser, StateRole, Statistics, StepInput, StepOptions, StepState, Trainable,
+    TrainingStep, WeightInfo,
+};
 pub use classifier::Classifier;
 pub use cut_points::CutPoint;
 pub use error::{FeatureProblem, GraphError, HeadProblem, TensorProblem};

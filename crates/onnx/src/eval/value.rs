@@ -98,6 +98,19 @@ impl Value {
         }
     }
 
+    /// Integers and truth values.
+    pub(crate) fn numbers(&self) -> Option<&[i64]> {
+        self.whole()
+    }
+
+    /// Floats of either width.
+    pub(crate) fn reals(&self) -> Option<&[f64]> {
+        match &self.data {
+            Data::Real(values) => Some(values),
+            Data::Whole(_) => None,
+        }
+    }
+
     pub(super) fn whole(&self) -> Option<&[i64]> {
         match &self.data {
             Data::Whole(values) => Some(values),

@@ -36,5 +36,17 @@ impl Graph {
     }
 }
 
+/// What follows from fixed shapes alone becomes constants; every node that has
+/// weights stays as it is.
+pub(crate) fn shapes_known(mut graph: Graph) -> Graph {
+    graph.model.ir_version = Some(graph.model.ir_version().max(4));
+    let opset = graph.opset();
+    let inner = graph.graph_mut();
+    shapes::fold(inner, opset);
+    constants::fold(inner, opset);
+    unused::remove(inner);
+    graph
+}
+
 #[cfg(test)]
 mod tests;
