@@ -75,7 +75,7 @@ impl Proof {
         let picture = synthetic(7, input.width, input.height);
         Preparer::new(input).unwrap().fill(picture.frame(), &mut tensor);
         let mut values = Vec::new();
-        session.run(input.shape(1), &tensor, output, |v| values = v.to_vec()).unwrap();
+        session.run(&input.shape(1), &tensor, output, |v| values = v.to_vec()).unwrap();
         values
     }
 
