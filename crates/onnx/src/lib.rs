@@ -34,6 +34,7 @@
 //! # }
 //! ```
 
+mod batch;
 pub mod caffe;
 mod check;
 mod classifier;
