@@ -72,7 +72,8 @@ fn the_recipe_in_a_bundle_makes_the_bundle_again() {
     let words = "--fine-tune last:2 --epochs 3 --batch-size 7 --seed 5 --augment flip,crop=0.9 --class-weights balanced";
     let first = bundle(&sandbox, words);
     let inspected = sandbox.run("inspect task.graft --json").done().json();
-    let recipe = inspected["bundle"]["provenance"]["recipe"]["fine_tuning"].as_str().expect("a recipe");
+    let recipe =
+        inspected["bundle"]["provenance"]["recipe"]["fine_tuning"].as_str().expect("a recipe");
     sandbox.write("recipe.toml", recipe);
     let line = "--output task.graft --quiet --recipe recipe.toml";
     sandbox.train("stripes", line).done();
