@@ -115,6 +115,8 @@ fn every_document_has_the_fields_of_its_page() {
     let train = sandbox.train("photos", &format!("{words} linear")).done().json();
     check("train", &train);
     check("train", &sandbox.train("photos", &format!("{words} linear --at auto")).done().json());
+    let tuned = format!("{words} linear --fine-tune all --epochs 2");
+    check("train", &sandbox.train("photos", &tuned).done().json());
     let tiny = tiny_model();
     let tiny = tiny.to_str().unwrap();
     check("cuts", &of(&format!("cuts photos --model {tiny} --pool both")));

@@ -60,9 +60,8 @@ impl<'a> Supply<'a> {
         examples: &'a [&'a Example],
         photos: &'a [Digest],
         threads: usize,
-        provider: &Provider,
     ) -> Supply<'a> {
-        let lanes = (0..provider.sessions(threads)).map(|_| Mutex::new(frozen.lane())).collect();
+        let lanes = (0..threads.max(1)).map(|number| Mutex::new(frozen.lane(number))).collect();
         Supply { frozen, examples, photos, lanes, kept: None }
     }
 
