@@ -11,6 +11,7 @@ pub mod cache;
 pub mod compare;
 pub mod completions;
 pub mod cuts;
+pub mod develop;
 pub mod doctor;
 pub mod evaluate;
 pub mod export;
@@ -49,6 +50,7 @@ verbs! {
     Inspect(inspect) = "inspect",
     Rank(rank) = "rank",
     Train(train) = "train",
+    Develop(develop) = "develop",
     Cuts(cuts) = "cuts",
     Evaluate(evaluate) = "evaluate",
     Predict(predict) = "predict",
