@@ -11,7 +11,7 @@ use graft_spec::ImageSpec;
 use crate::catalogue::{Entry, ModelSpec, OutputSpec};
 use crate::digest::Digest;
 use crate::onnx_file;
-use crate::stated::{StatedError, StatedInput, complete, shape_text};
+use crate::stated::{StatedError, StatedInput, complete, shape_text, sized};
 
 /// A pretrained network and the tensor at which a head will be grafted.
 #[derive(Clone, Debug)]
@@ -178,7 +178,8 @@ impl Pretrained {
     }
 
     fn backbone(&self, graph: Graph, at: String) -> Result<Backbone, BackboneError> {
-        let graph = graph.simplified();
+        // What a head of the old network fixed may be free without it.
+        let graph = graph.simplified().with_dynamic_batch();
         let features = &graph.outputs()[0];
         let Some(Dim::Fixed(feature_length)) = features.shape.as_ref().and_then(|s| s.last())
         else {
@@ -194,7 +195,7 @@ impl Pretrained {
             origin: self.origin.clone(),
             input: self.input.clone(),
             at,
-            batch: self.graph.batch(),
+            batch: graph.batch(),
             graph,
         })
     }
@@ -246,5 +247,8 @@ fn whole(
 ) -> Result<Pretrained, BackboneError> {
     let input = complete(&graph, stated)
         .map_err(|source| BackboneError::Input { name: origin.name.clone(), source })?;
+    let graph = sized(graph, &input)
+        .map_err(|e| BackboneError::Graph { name: origin.name.clone(), source: Box::new(e) })?;
+    let graph = graph.with_dynamic_batch();
     Ok(Pretrained { origin, input: input.image, output: output.clone(), graph })
 }

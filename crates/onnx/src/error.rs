@@ -124,6 +124,48 @@ pub enum GraphError {
         /// The temperature.
         value: f32,
     },
+    /// A node through which no gradient can flow.
+    NotDifferentiable {
+        /// The node.
+        node: String,
+        /// Why not.
+        reason: String,
+        /// The lowest tensor above which training can go, if there is one.
+        lowest: Option<String>,
+    },
+    /// A shape that a training step needs does not follow from the batch.
+    UnknownShape {
+        /// The tensor.
+        tensor: String,
+    },
+    /// A training step has one input.
+    SeveralInputs {
+        /// The inputs that there are.
+        inputs: Vec<String>,
+    },
+    /// Logits must be `[batch, outputs]`.
+    LogitsShape {
+        /// The tensor.
+        tensor: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// A weight that is to be trained, or given new values, is not of floats.
+    NotFloats {
+        /// The tensor.
+        tensor: String,
+    },
+    /// New values for a weight are of another number.
+    WeightLength {
+        /// The tensor.
+        tensor: String,
+        /// How many it has.
+        expected: usize,
+        /// How many were given.
+        found: usize,
+    },
+    /// No gradient reaches any of the weights that are to be trained.
+    NothingToTrain,
     /// A shape that contradicts the input's own.
     InputShape {
         /// The input.
@@ -266,6 +308,31 @@ impl fmt::Display for GraphError {
             GraphError::Head { layer, problem } => write!(f, "layer {layer} of the head {problem}"),
             GraphError::Temperature { value } => {
                 write!(f, "the temperature is {value}, must be finite and above 0")
+            }
+            GraphError::NotDifferentiable { node, reason, lowest } => {
+                write!(f, "no gradient flows through node {node}: {reason}")?;
+                match lowest {
+                    Some(lowest) => write!(f, "; training can go down to {lowest:?}"),
+                    None => Ok(()),
+                }
+            }
+            GraphError::UnknownShape { tensor } => {
+                write!(f, "the shape of tensor {tensor:?} does not follow from the batch alone")
+            }
+            GraphError::SeveralInputs { inputs } => {
+                write!(f, "the network has several inputs ({})", inputs.join(", "))
+            }
+            GraphError::LogitsShape { tensor, shape } => {
+                write!(f, "the logits {tensor:?} are {shape:?}, not [batch, classes]")
+            }
+            GraphError::NotFloats { tensor } => {
+                write!(f, "tensor {tensor:?} is not of 32-bit floats")
+            }
+            GraphError::WeightLength { tensor, expected, found } => {
+                write!(f, "weight {tensor:?} has {expected} values, {found} were given")
+            }
+            GraphError::NothingToTrain => {
+                write!(f, "no gradient reaches any of the weights that are to be trained")
             }
             GraphError::InputShape { input, shape } => {
                 write!(f, "input {input:?} has the shape {}, which differs", Shape(shape))

@@ -34,6 +34,9 @@
 //! # }
 //! ```
 
+mod architecture;
+mod autodiff;
+mod batch;
 pub mod caffe;
 mod check;
 mod classifier;
@@ -58,6 +61,11 @@ mod summary;
 mod taps;
 mod tensor;
 
+pub use architecture::{Architecture, Design};
+pub use autodiff::{
+    Loss, Optimiser, StateRole, Statistics, StepInput, StepOptions, StepState, Trainable,
+    TrainingStep, WeightInfo,
+};
 pub use classifier::Classifier;
 pub use cut_points::CutPoint;
 pub use error::{FeatureProblem, GraphError, HeadProblem, TensorProblem};

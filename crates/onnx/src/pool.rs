@@ -266,3 +266,12 @@ pub(crate) fn ints(name: &str, values: &[i64]) -> AttributeProto {
         ..AttributeProto::default()
     }
 }
+
+pub(crate) fn node_float(name: &str, value: f64) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(attribute_proto::AttributeType::Float as i32),
+        f: Some(value as f32),
+        ..AttributeProto::default()
+    }
+}

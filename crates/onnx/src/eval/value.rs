@@ -98,6 +98,15 @@ impl Value {
         }
     }
 
+    /// Floats of either width.
+    pub(crate) fn reals(&self) -> Option<&[f64]> {
+        match &self.data {
+            Data::Real(values) => Some(values),
+            Data::Whole(_) => None,
+        }
+    }
+
+    /// Integers and truth values.
     pub(crate) fn whole(&self) -> Option<&[i64]> {
         match &self.data {
             Data::Whole(values) => Some(values),

@@ -192,14 +192,6 @@ impl Value {
         &self.dims
     }
 
-    /// The values of a tensor of floats.
-    pub(crate) fn reals(&self) -> Option<&[f64]> {
-        match &self.data {
-            Data::Real(values) => Some(values),
-            Data::Whole(_) => None,
-        }
-    }
-
     /// The values of any tensor, if floats hold them exactly.
     fn in_reals(&self) -> Option<Cow<'_, [f64]>> {
         match &self.data {
