@@ -2,11 +2,10 @@
 //! by `node_data`.
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::Path;
 
 use prost::Message;
 
+use super::pytorch::{NETWORKS, Stored};
 use super::{in_f64, run_graph};
 use crate::eval::Value;
 use crate::graph::Graph;
@@ -76,40 +75,15 @@ fn what_cannot_run_is_named() {
     assert_eq!(run_graph(&unlike, &HashMap::new()).unwrap_err(), "input \"x\" is not given");
 }
 
-/// `fixtures/autodiff/make.py` says how PyTorch came to it.
 #[test]
 fn networks_give_what_pytorch_says() {
-    for network in ["convolutions", "activations", "text", "batch_statistics"] {
-        let path = |end: &str| {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/autodiff");
-            folder.join(format!("{network}.{end}"))
-        };
+    for network in NETWORKS {
+        let stored = Stored::read(network);
         // As it is: what was exported in training mode stays so.
-        let model = ModelProto::decode(&fs::read(path("onnx")).unwrap()[..]).unwrap();
-        let facts = fs::read(path("json")).unwrap();
-        let facts: serde_json::Value = serde_json::from_slice(&facts).unwrap();
-        let stored = fs::read(path("f32")).unwrap();
-        let dims = |array: &serde_json::Value| -> Vec<usize> {
-            let lengths = array["shape"].as_array().unwrap();
-            lengths.iter().map(|length| length.as_u64().unwrap() as usize).collect()
-        };
-        let array = |array: &serde_json::Value| {
-            let (at, dims) = (array["at"].as_u64().unwrap() as usize, dims(array));
-            let values = &stored.as_chunks::<4>().0[at..][..dims.iter().product()];
-            let values = values.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect();
-            Value::real_of(ElementType::F64, dims, values)
-        };
-        let inputs = &facts["inputs"];
-        let x = match inputs["ids"].as_array() {
-            None => array(inputs),
-            Some(ids) => {
-                let ids = ids.iter().map(|id| id.as_i64().unwrap()).collect();
-                Value::whole_of(ElementType::I64, dims(inputs), ids)
-            }
-        };
-        let inputs = HashMap::from([("x".to_owned(), x)]);
-        let logits = run_graph(&in_f64(&Graph { model }), &inputs).unwrap().remove("logits");
-        let (found, expected) = (logits.unwrap(), array(&facts["logits"]));
+        let graph = Graph { model: ModelProto::decode(&stored.model[..]).unwrap() };
+        let inputs = HashMap::from([("x".to_owned(), stored.examples())]);
+        let logits = run_graph(&in_f64(&graph), &inputs).unwrap().remove("logits");
+        let (found, expected) = (logits.unwrap(), stored.array(&stored.facts["logits"]));
         assert_eq!(found.dims(), expected.dims(), "{network}");
         let pairs = found.reals().unwrap().iter().zip(expected.reals().unwrap());
         for (found, expected) in pairs {
