@@ -80,3 +80,6 @@ fn show_weights(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
