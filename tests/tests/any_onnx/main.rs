@@ -52,6 +52,28 @@ fn simplified_networks_answer_as_the_files_do() {
     });
 }
 
+/// DenseNet normalises what it joins, and rectifies it before the next convolution:
+/// of its 121 batch normalisations the 59 behind a convolution go. Behind a join its
+/// own scales and shifts, and those of Inception v2, go into what is before them.
+#[test]
+fn what_scales_channels_behind_a_layer_is_gone() {
+    proof::each(|network| {
+        let simple = network.graph().simplified().summary();
+        let count = |operators: &[&str]| -> usize {
+            let of = simple.operators.iter().filter(|o| operators.contains(&o.name.as_str()));
+            of.map(|o| o.count).sum()
+        };
+        let norms = if network.name == "DenseNet-121" { 62 } else { 0 };
+        let free = ["DenseNet-121", "Inception v2"].contains(&network.name);
+        match (count(&["BatchNormalization"]), count(&["Mul", "Add"])) {
+            (left, arithmetic) if left == norms && (arithmetic == 0 || !free) => {
+                Ok(format!("{left} left"))
+            }
+            found => Err(format!("normalisations, scales and shifts left: {found:?}")),
+        }
+    });
+}
+
 /// In ONNX Runtime, three pictures at once against the unchanged file on each of
 /// them: sums are taken in another order, nothing else.
 #[test]
