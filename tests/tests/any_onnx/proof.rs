@@ -132,7 +132,7 @@ impl Proof {
             preparer.fill(synthetic(seed, input.width, input.height).frame(), slot);
         }
         let mut values = Vec::new();
-        session.run(input.shape(seeds.len()), &tensor, output, |v| values = v.to_vec()).unwrap();
+        session.run(&input.shape(seeds.len()), &tensor, output, |v| values = v.to_vec()).unwrap();
         values
     }
 

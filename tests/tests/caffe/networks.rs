@@ -21,7 +21,6 @@ fn run(graph: &Graph, shape: &[usize], data: &[f32]) -> Vec<f32> {
     let output = graph.outputs().remove(0).name;
     let mut network = Network::open(engine(), &graph.to_bytes(), &Provider::Cpu, 2)
         .unwrap_or_else(|e| panic!("{output}: {e}"));
-    let shape = shape.try_into().expect("four axes");
     let mut values = Vec::new();
     network
         .run(shape, data, &output, |found| values.extend_from_slice(found))

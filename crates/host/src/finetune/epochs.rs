@@ -44,7 +44,7 @@ impl Run<'_> {
         on: OnEvent<'_>,
     ) -> Result<Saved, FineTuneError> {
         let recipe = self.task.recipe;
-        let steps_an_epoch = self.task.parts.train.len().div_ceil(recipe.batch);
+        let steps_an_epoch = self.task.parts.train.len().div_ceil(self.task.batch());
         let total = steps_an_epoch * recipe.epochs;
         let schedule = Schedule::new(total, recipe.rates.warm_up, recipe.rates.decay);
         if on(Event::Begin { stage: Stage::Tune, total: Some(total as u64) }).is_break() {
@@ -143,12 +143,12 @@ impl Run<'_> {
 
         let mut batch = Batch {
             examples: Vec::new(),
-            targets: vec![0.0; recipe.batch * classes],
-            row_weights: vec![0.0; recipe.batch],
+            targets: vec![0.0; self.task.batch() * classes],
+            row_weights: vec![0.0; self.task.batch()],
             schedule: [0.0; 3],
         };
         let (mut sum, mut weight) = (0.0, 0.0);
-        let batches: Vec<&[usize]> = order.chunks(recipe.batch).collect();
+        let batches: Vec<&[usize]> = order.chunks(self.task.batch()).collect();
         self.each_batch(epoch, &batches, |members, rows| {
             let labels: Vec<usize> = members.iter().map(|&i| label(i)).collect();
             let counts = targets.fill(&labels, &mut batch.targets, &mut batch.row_weights);
@@ -208,7 +208,7 @@ impl Run<'_> {
         let picks: Vec<Pick> =
             members.iter().map(|&example| Pick { example, draw: Some(draw(example)) }).collect();
         let length = self.supply.row_length();
-        let mut rows = vec![0.0; recipe.batch * length];
+        let mut rows = vec![0.0; self.task.batch() * length];
         self.supply.fill(&picks, &mut rows[..members.len() * length])?;
         Ok(rows)
     }

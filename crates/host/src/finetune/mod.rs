@@ -159,6 +159,14 @@ pub(crate) struct Task<'a> {
     pub(crate) checkpoints: &'a Checkpoints,
 }
 
+impl Task<'_> {
+    /// Examples of a step: those of the recipe, or all if there are fewer. Places
+    /// that nobody could ever take would cost as much as others.
+    fn batch(&self) -> usize {
+        self.recipe.batch.min(self.parts.train.len())
+    }
+}
+
 /// What came of it.
 pub(crate) struct Tuned {
     /// The whole network with the weights that were kept.
@@ -195,6 +203,7 @@ pub(crate) fn check(backbone: &Backbone, recipe: &FineTuning) -> Result<(), Fine
 /// Tunes the network of a task.
 pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneError> {
     let Task { engine, backbone, recipe, options, parts, .. } = *task;
+    let batch = task.batch();
     let place = start::place(&recipe.from, backbone.graph(), &backbone.input.shape(1)[1..])?;
     let graph_error =
         |source| FineTuneError::Graph { from: recipe.from.to_string(), source: Box::new(source) };
@@ -202,16 +211,16 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
         Some(tensor) => task.joined.clone().part_above(tensor).map_err(graph_error)?,
         None => task.joined.clone(),
     };
-    let step = training_step(&part, task).map_err(graph_error)?;
+    let step = training_step(&part, task, batch).map_err(graph_error)?;
     let memory = Memory::of(&step);
-    if memory.available_bytes.is_some_and(|available| memory.needed_bytes() > available) {
+    if !memory.fits() {
         return Err(FineTuneError::Memory { memory });
     }
     note(
         on,
         &format!(
             "a step of {} photos trains {} weights from {} on and takes about {} MB",
-            recipe.batch,
+            batch,
             step.state.iter().filter(|one| one.role == StateRole::Weight).count(),
             place.tensor.as_deref().unwrap_or("the photos"),
             memory.needed_bytes() >> 20,
@@ -269,10 +278,10 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
     Ok(Tuned { network, calibrate_logits, test_logits, facts })
 }
 
-fn training_step(part: &Graph, task: &Task<'_>) -> Result<TrainingStep, GraphError> {
+fn training_step(part: &Graph, task: &Task<'_>, batch: usize) -> Result<TrainingStep, GraphError> {
     let Task { backbone, recipe, statistics, .. } = *task;
     part.training_step(&StepOptions {
-        batch: recipe.batch,
+        batch,
         loss: graft_onnx::Loss::CrossEntropy,
         optimiser: match recipe.optimiser {
             Optimiser::Sgd { momentum, weight_decay } => {
