@@ -115,6 +115,11 @@ fn every_document_has_the_fields_of_its_page() {
     let train = sandbox.train("photos", &format!("{words} linear")).done().json();
     check("train", &train);
     check("train", &sandbox.train("photos", &format!("{words} linear --at auto")).done().json());
+    let develop = "develop photos --size 16x16 --width 0.25 --epochs 1 -o source.onnx --json";
+    let developed = sandbox.run(develop);
+    // No is an answer too.
+    assert!(matches!(developed.status, Some(0 | 1)), "{}", developed.stderr);
+    check("develop", &developed.json());
     let tuned = format!("{words} linear --fine-tune all --epochs 2");
     check("train", &sandbox.train("photos", &tuned).done().json());
     let tiny = tiny_model();

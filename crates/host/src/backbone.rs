@@ -123,6 +123,13 @@ impl Pretrained {
         whole(graph, origin, stated, &OutputSpec::default())
     }
 
+    /// Of a network that was made here: its input is known.
+    pub(crate) fn of_graph(graph: Graph, origin: Origin, input: ImageSpec) -> Pretrained {
+        let features = Some(graft_onnx::FEATURES.to_owned());
+        let output = OutputSpec { features, logits: None };
+        Pretrained { origin, input, output, graph }
+    }
+
     /// All of it.
     pub fn graph(&self) -> &Graph {
         &self.graph

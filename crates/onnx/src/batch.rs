@@ -141,7 +141,8 @@ impl Graph {
             shape.expect("the target was read from it").ints = target;
             return;
         }
-        let name = fresh(names, &format!("{}.target", self.graph().node[node].output[0]));
+        let output = self.graph().node[node].output.first().map_or("", String::as_str);
+        let name = fresh(names, &format!("{output}.target"));
         if self.weights_must_be_inputs() {
             let info = TensorInfo {
                 name: name.clone(),

@@ -52,6 +52,30 @@ fn simplified_networks_answer_as_the_files_do() {
     });
 }
 
+/// Of the networks whose weights are in the file: in the light models they are filled
+/// when the model is loaded, and what is behind a filled layer has nothing to go into.
+/// The `Mul` and `Add` of Inception v2 go into the batch normalisation before them.
+#[test]
+fn what_scales_channels_behind_a_layer_is_gone() {
+    proof::each(|network| {
+        let count = |graph: &graft_onnx::Graph, operators: &[&str]| -> usize {
+            let summary = graph.summary();
+            let of = summary.operators.iter().filter(|o| operators.contains(&o.name.as_str()));
+            of.map(|o| o.count).sum()
+        };
+        let (whole, simple) = (network.graph(), network.graph().simplified());
+        let operators: &[&str] = match network.name {
+            "Inception v2" => &["Mul", "Add", "Unsqueeze"],
+            _ if network.path.contains("/light/") => return Ok("has no weights".to_owned()),
+            _ => &["BatchNormalization"],
+        };
+        match (count(&whole, operators), count(&simple, operators)) {
+            (before, 0) => Ok(format!("{before} of {operators:?} are gone")),
+            (_, after) => Err(format!("{after} of {operators:?} are left")),
+        }
+    });
+}
+
 /// In ONNX Runtime, three pictures at once against the unchanged file on each of
 /// them: sums are taken in another order, nothing else.
 #[test]

@@ -11,6 +11,7 @@ pub mod cache;
 pub mod compare;
 pub mod completions;
 pub mod cuts;
+pub mod develop;
 pub mod doctor;
 pub mod evaluate;
 pub mod export;
@@ -24,7 +25,7 @@ macro_rules! verbs {
     ($($variant:ident($module:ident) = $name:literal),* $(,)?) => {
         #[derive(Subcommand)]
         pub enum Command {
-            $($variant($module::Cmd),)*
+            $($variant(Box<$module::Cmd>),)*
         }
 
         impl Command {
@@ -36,7 +37,7 @@ macro_rules! verbs {
 
             pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
                 match self {
-                    $(Command::$variant(cmd) => cmd.run(context),)*
+                    $(Command::$variant(cmd) => (*cmd).run(context),)*
                 }
             }
         }
@@ -49,6 +50,7 @@ verbs! {
     Inspect(inspect) = "inspect",
     Rank(rank) = "rank",
     Train(train) = "train",
+    Develop(develop) = "develop",
     Cuts(cuts) = "cuts",
     Evaluate(evaluate) = "evaluate",
     Predict(predict) = "predict",

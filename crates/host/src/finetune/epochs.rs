@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use graft_learn::{Schedule, SoftTargets, SplitMix64, log_loss_at_best_temperature};
-use graft_onnx::{Graph, StateRole, TrainingStep};
+use graft_onnx::{Graph, TrainingStep};
 use ndarray::{Array2, ArrayView1};
 
 use super::checkpoint::{Best, Saved, Shelf};
@@ -226,7 +226,7 @@ impl Run<'_> {
 
     fn weights(&self, state: &[Vec<f32>]) -> Vec<Vec<f32>> {
         let both = self.step.state.iter().zip(state);
-        both.filter(|(one, _)| one.role == StateRole::Weight).map(|(_, v)| v.clone()).collect()
+        both.filter(|(one, _)| super::of_network(one)).map(|(_, v)| v.clone()).collect()
     }
 
     fn worth(

@@ -25,7 +25,7 @@ mod supply;
 
 use std::path::PathBuf;
 
-use graft_onnx::{Graph, GraphError, StateRole, Statistics, StepOptions, TrainingStep};
+use graft_onnx::{Graph, GraphError, StateRole, Statistics, StepOptions, StepState, TrainingStep};
 use graft_spec::Labels;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -154,6 +154,8 @@ pub(crate) struct Task<'a> {
     pub(crate) classes: usize,
     pub(crate) recipe: &'a FineTuning,
     pub(crate) options: &'a FeatureOptions,
+    /// What batch normalisation that still is a node does.
+    pub(crate) statistics: Statistics,
     pub(crate) checkpoints: &'a Checkpoints,
 }
 
@@ -209,7 +211,7 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
         Some(tensor) => task.joined.clone().part_above(tensor).map_err(graph_error)?,
         None => task.joined.clone(),
     };
-    let step = training_step(&part, backbone, recipe, batch).map_err(graph_error)?;
+    let step = training_step(&part, task, batch).map_err(graph_error)?;
     let memory = Memory::of(&step);
     if !memory.fits() {
         return Err(FineTuneError::Memory { memory });
@@ -234,15 +236,14 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
     }
 
     let recipe_text = recipe.to_toml();
-    let lengths = |role: Option<StateRole>| -> Vec<usize> {
-        let chosen = step.state.iter().filter(|one| role.is_none_or(|role| one.role == role));
-        chosen.map(|one| one.initial.len()).collect()
+    let lengths = |chosen: fn(&StepState) -> bool| -> Vec<usize> {
+        step.state.iter().filter(|one| chosen(one)).map(|one| one.initial.len()).collect()
     };
     let (shelf, saved) = Shelf::open(
         task.checkpoints,
         belongs(task, &place),
         &recipe_text,
-        (&lengths(Some(StateRole::Weight)), &lengths(None)),
+        (&lengths(of_network), &lengths(|_| true)),
     )?;
     let resumed_from = saved.as_ref().map_or(0, |saved| saved.epochs);
     let forward = Forward {
@@ -276,12 +277,8 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
     Ok(Tuned { network, calibrate_logits, test_logits, facts })
 }
 
-fn training_step(
-    part: &Graph,
-    backbone: &Backbone,
-    recipe: &FineTuning,
-    batch: usize,
-) -> Result<TrainingStep, GraphError> {
+fn training_step(part: &Graph, task: &Task<'_>, batch: usize) -> Result<TrainingStep, GraphError> {
+    let Task { backbone, recipe, statistics, .. } = *task;
     part.training_step(&StepOptions {
         batch,
         loss: graft_onnx::Loss::CrossEntropy,
@@ -295,9 +292,7 @@ fn training_step(
         },
         clip_norm: (recipe.clip_norm > 0.0).then_some(recipe.clip_norm),
         trainable: rates::trainable(part, backbone.graph(), &recipe.rates),
-        // Those of a small task are worse than the source's, and a batch's worse
-        // still.
-        statistics: Statistics::Frozen,
+        statistics,
     })
 }
 
@@ -322,12 +317,17 @@ fn kept_rows(
     wanted
 }
 
+/// Whether the network itself holds it: a weight or a running statistic.
+fn of_network(state: &StepState) -> bool {
+    matches!(state.role, StateRole::Weight | StateRole::Statistic)
+}
+
 fn with_weights(
     graph: Graph,
     step: &TrainingStep,
     weights: &[Vec<f32>],
 ) -> Result<Graph, GraphError> {
-    let names = step.state.iter().filter(|one| one.role == StateRole::Weight);
+    let names = step.state.iter().filter(|one| of_network(one));
     graph.with_weights(names.map(|one| one.weight.as_str()).zip(weights.iter().map(Vec::as_slice)))
 }
 

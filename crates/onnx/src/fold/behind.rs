@@ -40,11 +40,11 @@ pub(super) fn fold(graph: &mut GraphProto, opset: i64) {
         .flat_map(|(i, node)| node.output.iter().map(move |output| (output.clone(), i)))
         .collect();
     let mut gone = vec![false; graph.node.len()];
-    for i in 0..graph.node.len() {
+    for (i, gone) in gone.iter_mut().enumerate() {
         let node = &graph.node[i];
-        if !is_candidate(node) {
+        let Some(output) = node.output.first().filter(|_| is_candidate(node)).cloned() else {
             continue;
-        }
+        };
         let made = |name: &&String| makers.contains_key(*name);
         let read_here = |name: &&String| readers.get(*name) == Some(&1);
         let Some(data) = node.input.iter().find(made).filter(read_here) else { continue };
@@ -61,7 +61,6 @@ pub(super) fn fold(graph: &mut GraphProto, opset: i64) {
         else {
             continue;
         };
-        let output = node.output[0].clone();
         let bias = fresh(&mut names, &format!("{output}.bias"));
         let at = weights[&graph.node[layer].input[1]];
         set(&mut graph.initializer[at], &folded.weights);
@@ -72,7 +71,7 @@ pub(super) fn fold(graph: &mut GraphProto, opset: i64) {
         node.input[2] = bias;
         node.output[0].clone_from(&output);
         makers.insert(output, layer);
-        gone[i] = true;
+        *gone = true;
     }
     let mut gone = gone.into_iter();
     graph.node.retain(|_| !gone.next().expect("one flag a node"));

@@ -44,7 +44,8 @@ pub(super) fn fold(graph: &mut GraphProto) {
         let Some((values, bias)) = affine.and_then(|affine| folded(layer, &affine, find)) else {
             continue;
         };
-        let name = fresh(&mut names, &format!("{}.bias", layer.output[0]));
+        let output = layer.output.first().map_or("", String::as_str);
+        let name = fresh(&mut names, &format!("{output}.bias"));
         let (at, source) = (weights[matrix], graph.node[norm].input[0].clone());
         set(&mut graph.initializer[at], &values);
         graph.initializer.push(row(&name, &bias));

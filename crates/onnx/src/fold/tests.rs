@@ -244,6 +244,36 @@ fn batch_normalisation_in_front_goes_into_a_layer_that_pads_nothing() {
     let unshifted = front(pads(conv()), kernel(), [0.0, 0.0]);
     assert_eq!(operators(&unshifted), ["Concat", "Conv"]);
 
+    // Two outputs of two numbers, stored by rows and by columns.
+    let matrix = || floats("w", &[2, 2], &[1.0, 10.0, 100.0, 1000.0]);
+    let flat = |dense: NodeProto| {
+        let mut nodes = vec![
+            with(node("Flatten", &["x"], &["f"]), "axis", 1),
+            node("Slice", &["f", "zero", "two", "one"], &["p"]),
+            node("BatchNormalization", &["p", "scale", "shift", "mean", "variance"], &["n"]),
+        ];
+        nodes.push(dense);
+        let weights = vec![
+            matrix(),
+            floats("c", &[2], &[7.0, 7.0]),
+            integers("zero", &[0]),
+            integers("one", &[1]),
+            integers("two", &[2]),
+            floats("scale", &[2], &[2.0, 3.0]),
+            floats("shift", &[2], &[1.0, -1.0]),
+            floats("mean", &[2], &[0.0, 0.0]),
+            floats("variance", &[2], &[0.999_99, 0.999_99]),
+        ];
+        simplified(13, nodes, weights)
+    };
+    let rows = flat(with(node("Gemm", &["n", "w", "c"], &["y"]), "transB", 1));
+    assert_eq!(operators(&rows), ["Flatten", "Slice", "Gemm"]);
+    near(weight(&rows, "w"), &[2.0, 30.0, 200.0, 3000.0]);
+    near(weight(&rows, &rows.graph().node[2].input[2]), &[-2.0, -893.0]);
+    let columns = flat(node("Gemm", &["n", "w"], &["y"]));
+    near(weight(&columns, "w"), &[2.0, 20.0, 300.0, 3000.0]);
+    near(weight(&columns, &columns.graph().node[2].input[2]), &[-99.0, -990.0]);
+
     // Two groups: each output sees one channel.
     let grouped = floats("w", &[2, 1, 1, 1], &[1.0, 10.0]);
     let graph = front(with(conv(), "group", 2), grouped, [1.0, -1.0]);
