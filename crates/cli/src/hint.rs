@@ -15,6 +15,7 @@ use graft_host::catalogue::{AddError, CatalogueError, RemoveError};
 use graft_host::cuts::CutsError;
 use graft_host::engine::{EngineError, NetworkError};
 use graft_host::features::FeaturesError;
+use graft_host::finetune::{CheckpointError, FineTuneError, Other, PartsError, PlaceError};
 use graft_host::inspect::InspectError;
 use graft_host::rank::{LatencyFileError, RankError, SourceError};
 use graft_host::stated::{FileError, Missing, StatedError};
@@ -155,8 +156,56 @@ fn run(error: &RunError) -> Option<String> {
             Some("cut below it with --at TENSOR, or take another backbone".to_owned())
         }
         RunError::Strict { .. } => Some("without --strict they are skipped and listed".to_owned()),
+        RunError::FineTune(error) => fine_tune(error),
         _ => None,
     }
+}
+
+fn fine_tune(error: &FineTuneError) -> Option<String> {
+    let cure = match error {
+        FineTuneError::Place(PlaceError::Cut { .. } | PlaceError::Shape { .. })
+        | FineTuneError::Graph { .. } => {
+            "tune from higher up with --fine-tune last:N; `graft inspect --cuts` lists tensors"
+        }
+        FineTuneError::Place(PlaceError::TooFewBlocks { .. }) => {
+            "--fine-tune all takes all of them"
+        }
+        FineTuneError::Batch { exported, .. } => {
+            return Some(format!("use --batch-size {exported}"));
+        }
+        FineTuneError::Memory { .. } => {
+            "take a smaller --batch-size, or tune from higher up with --fine-tune last:N"
+        }
+        FineTuneError::Diverged { .. } => {
+            "take a lower --rate and --head-rate, or a clip_norm below the recipe's (--recipe FILE), and begin anew with --checkpoints elsewhere"
+        }
+        FineTuneError::Parts(PartsError::OneExample { .. }) => {
+            "add photos of that class, or leave it out"
+        }
+        FineTuneError::Checkpoint(error) => return checkpoint(error),
+        FineTuneError::Network(error) => return network(error),
+        _ => return None,
+    };
+    Some(cure.to_owned())
+}
+
+fn checkpoint(error: &CheckpointError) -> Option<String> {
+    let cure = match error {
+        CheckpointError::Nothing { .. } => "begin without --resume",
+        CheckpointError::Unfinished { .. } => {
+            "go on with --resume, or begin anew: remove that folder or name another with --checkpoints"
+        }
+        CheckpointError::Damaged { .. } => "remove that folder and begin anew",
+        CheckpointError::Other { other: Other::Recipe, .. } => {
+            "resume with --recipe and the recipe.toml in that folder, or name another folder with --checkpoints"
+        }
+        CheckpointError::Other { .. } => {
+            "resume with the data and the model that it was begun with, or name another folder with --checkpoints"
+        }
+        CheckpointError::Write(error) => return write(error),
+        _ => return None,
+    };
+    Some(cure.to_owned())
 }
 
 fn rank(error: &RankError) -> Option<String> {

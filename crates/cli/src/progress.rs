@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::Context;
 use crate::output::complain;
+use crate::text;
 
 /// After this many files the rest is only counted.
 const SKIPPED_SHOWN: usize = 5;
@@ -69,6 +70,9 @@ impl<'a> Display<'a> {
                     self.say("skipped more, counted at the end");
                 }
             }
+            Event::Epoch { facts, of, remaining } => {
+                self.say(&text::train::epoch(facts, of, remaining));
+            }
             Event::Note(text) => self.say(text),
         }
         if self.context.stop.load(Ordering::Relaxed) {
@@ -89,6 +93,8 @@ impl<'a> Display<'a> {
             Stage::Measure => ("measures", "processes"),
             Stage::Probe => ("probes  ", "cuts"),
             Stage::Latency => ("latency ", "cuts"),
+            Stage::Frozen => ("frozen  ", "photos"),
+            Stage::Tune => ("tune    ", "steps"),
             Stage::Download => ("download", "bytes"),
         };
         let source = self.source.clone().unwrap_or_default();

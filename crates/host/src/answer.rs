@@ -159,7 +159,7 @@ fn logits<'n>(
         AnyNetwork::OnnxRuntime { network, output, logits } => {
             let expected = logits.len();
             let mut found = 0;
-            network.run(spec.shape(1), tensor, output, |values| {
+            network.run(&spec.shape(1), tensor, output, |values| {
                 found = values.len();
                 if found == expected {
                     logits.copy_from_slice(values);

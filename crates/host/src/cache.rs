@@ -23,8 +23,11 @@ mod upkeep;
 use segment::Segment;
 pub use upkeep::{Usage, clear, usage};
 
-/// Rows that are kept in memory before they become a segment: a few megabytes.
+/// Rows that are kept in memory before they become a segment, at most.
 const ROWS_A_SEGMENT: usize = 2048;
+
+/// As large as a segment gets by more than one row: maps of early layers are long.
+const BYTES_A_SEGMENT: usize = 32 << 20;
 
 /// The features of one space.
 pub struct FeatureCache {
@@ -122,7 +125,8 @@ impl FeatureCache {
     pub fn put(&mut self, photo: Digest, row: Vec<f32>) -> Result<(), CacheError> {
         debug_assert_eq!(row.len(), self.dimension);
         self.pending.push((photo, row));
-        if self.pending.len() < ROWS_A_SEGMENT { Ok(()) } else { self.flush() }
+        let rows = (BYTES_A_SEGMENT / (4 * self.dimension.max(1))).clamp(1, ROWS_A_SEGMENT);
+        if self.pending.len() < rows { Ok(()) } else { self.flush() }
     }
 
     /// Writes the rows that are still in memory.

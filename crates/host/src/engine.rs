@@ -9,8 +9,10 @@ use crate::provider::Provider;
 
 mod library;
 mod network;
+mod step;
 
 pub use network::{Network, NetworkError};
+pub(crate) use step::{Batch, Step};
 
 /// The oldest ONNX Runtime 1.x that works: what the crate `ort` was built for.
 pub const OLDEST_MINOR: u32 = ort::MINOR_VERSION;
@@ -113,6 +115,7 @@ impl Engine {
         model: &[u8],
         provider: &Provider,
         threads: usize,
+        waiting: Waiting,
     ) -> Result<Session, NetworkError> {
         if !provider.is_compiled_in() {
             return Err(NetworkError::ProviderMissing {
@@ -138,9 +141,7 @@ impl Engine {
                 .map_err(text)?
                 .with_intra_threads(threads)
                 .map_err(text)?
-                // Sessions share the cores with decoding and with each other; a
-                // spinning thread of one is a missing core of another.
-                .with_intra_op_spinning(false)
+                .with_intra_op_spinning(waiting == Waiting::Spinning)
                 .map_err(text)?;
             if let Some(dispatch) = provider.dispatch() {
                 builder = builder.with_execution_providers([dispatch]).map_err(text)?;
@@ -152,6 +153,17 @@ impl Engine {
             _ => NetworkError::Provider { provider: provider.name(), reason },
         })
     }
+}
+
+/// What threads of a session do between two pieces of work.
+#[derive(Clone, Copy, PartialEq)]
+enum Waiting {
+    /// Sleep. Sessions share the cores with decoding and with each other; a
+    /// spinning thread of one is a missing core of another.
+    Blocked,
+    /// Look for work. A session that has the machine to itself and small pieces
+    /// of work, as a training step has, gains a third by it.
+    Spinning,
 }
 
 /// The instruction sets that decide which kernels run, and so the last bits of

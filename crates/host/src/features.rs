@@ -154,8 +154,6 @@ pub fn features(
     Ok(Features { rows, usable, photos, skipped: done.skipped, batch: batching.of_a_row(), cost })
 }
 
-/// A space of the cache is everything that fixes the bits of a feature, apart
-/// from the photo.
 fn open_cache(
     engine: &Engine,
     backbone: &Backbone,
@@ -164,22 +162,55 @@ fn open_cache(
     on: OnEvent<'_>,
 ) -> Result<Option<FeatureCache>, FeaturesError> {
     let Some(config) = &options.cache else { return Ok(None) };
-    let space = format!(
-        "backbone {}\ntensor {}\ninput {:?}\nprepared {}\nprovider {} batch {}\nonnxruntime {}\ncpu {}\ngraft {}\n",
-        backbone.digest(),
-        backbone.at,
-        backbone.input,
-        prepared_digest(&backbone.input),
-        options.provider.name(),
-        batching.of_a_row(),
-        engine.version(),
-        cpu_features(),
-        env!("CARGO_PKG_VERSION"),
-    );
-    let key = Digest::of(space.as_bytes());
-    let cache = FeatureCache::open(config, key, backbone.feature_length, &space)?;
+    let space = Space {
+        network: backbone.digest(),
+        tensor: &backbone.at,
+        input: &backbone.input,
+        provider: &options.provider,
+        batch: batching.of_a_row(),
+        length: backbone.feature_length,
+    };
+    let cache = space.open(engine, config)?;
     note_torn(cache.torn(), on)?;
     Ok(Some(cache))
+}
+
+/// A space of the cache: everything that fixes the bits of a row, apart from the
+/// photo.
+pub(crate) struct Space<'a> {
+    /// Of the graph that makes rows.
+    pub(crate) network: Digest,
+    /// What it gives.
+    pub(crate) tensor: &'a str,
+    pub(crate) input: &'a ImageSpec,
+    pub(crate) provider: &'a Provider,
+    /// On which the bits of a row depend.
+    pub(crate) batch: usize,
+    /// Of a row.
+    pub(crate) length: usize,
+}
+
+impl Space<'_> {
+    pub(crate) fn open(
+        &self,
+        engine: &Engine,
+        config: &CacheConfig,
+    ) -> Result<FeatureCache, CacheError> {
+        let space = format!(
+            "backbone {}\ntensor {}\ninput {:?}\nprepared {}\nprovider {} batch {}\nonnxruntime {}\ncpu {}\ngraft {}\n",
+            self.network,
+            self.tensor,
+            self.input,
+            prepared_digest(self.input),
+            self.provider.name(),
+            self.batch,
+            engine.version(),
+            cpu_features(),
+            env!("CARGO_PKG_VERSION"),
+        );
+        let key = Digest::of(space.as_bytes());
+        FeatureCache::open(config, key, self.length, &space)
+    }
 }
 
 /// Stands for the code that prepares photos: of a synthetic picture that it has

@@ -209,7 +209,7 @@ fn references(
         let (width, height) = (side(spec.width, wide), side(spec.height, tall));
         preparer.fill(synthetic(seed, width, height).frame(), &mut tensor);
         let mut logits = Vec::new();
-        network.run(spec.shape(1), &tensor, LOGITS, |values| logits = values.to_vec())?;
+        network.run(&spec.shape(1), &tensor, LOGITS, |values| logits = values.to_vec())?;
         if logits.len() != classes {
             let name = LOGITS.to_owned();
             let found = logits.len();

@@ -47,6 +47,7 @@ pub mod evaluate;
 pub mod examples;
 pub mod export;
 pub mod features;
+pub mod finetune;
 pub mod graft;
 pub mod inspect;
 pub mod lossy;

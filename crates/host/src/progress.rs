@@ -2,6 +2,9 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
+
+use crate::finetune::EpochFacts;
 
 /// Something that happened.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +19,8 @@ pub enum Event<'a> {
     End,
     /// A file can't be used and is left out.
     Skipped { path: &'a Path, reason: &'a str },
+    /// Every example was learned from once more.
+    Epoch { facts: &'a EpochFacts, of: usize, remaining: Option<Duration> },
     /// Something a person should know that is no error.
     Note(&'a str),
 }
@@ -35,6 +40,10 @@ pub enum Stage {
     Probe,
     /// Timing networks in the device engine.
     Latency,
+    /// Running photos through the frozen part of a network.
+    Frozen,
+    /// Steps of fine-tuning.
+    Tune,
     /// Getting a file; its steps are bytes.
     Download,
 }

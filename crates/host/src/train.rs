@@ -10,7 +10,7 @@ use graft_learn::{
     Trained,
 };
 pub use graft_learn::{ClassWeights, Evaluation, LinearRecipe, MlpRecipe, PathPoint, Setting};
-use graft_onnx::Summary;
+use graft_onnx::{Graph, Summary};
 use graft_spec::{
     BackboneOrigin, Calibration, DataOrigin, EngineOrigin, ImageSpec, Labels, Name, Provenance,
     SpecError, TestSummary,
@@ -22,6 +22,7 @@ use crate::digest::Digest;
 use crate::engine::{Engine, cpu_features};
 use crate::examples::{Dataset, Example};
 use crate::features::{FeatureCost, FeatureOptions, Features, FeaturesError, features};
+use crate::finetune::{self, Checkpoints, FineTuneError, FineTuning, SupplyError, TuningFacts};
 use crate::graft::{Description, GraftError, Grafted, bundle, join};
 use crate::photos::Skipped;
 use crate::progress::{Event, OnEvent, Stage};
@@ -47,6 +48,9 @@ pub struct Recipe {
     pub data_licence: Option<String>,
     /// An unusable photo is an error.
     pub strict: bool,
+    /// How the backbone itself is tuned, if it is, and where its checkpoints go. The
+    /// head is then a linear one.
+    pub fine_tuning: Option<(FineTuning, Checkpoints)>,
 }
 
 /// Which head is grafted.
@@ -98,10 +102,24 @@ pub struct Facts {
     pub features: FeatureCost,
     /// Solving, cross-validation included.
     pub head_seconds: f64,
+    /// What fine-tuning did, if there was any.
+    pub tuning: Option<Tuning>,
     /// Joining, references, writing, replaying.
     pub bundle_seconds: f64,
     /// Of the grafted network.
     pub summary: Summary,
+}
+
+/// A fine-tuning, and what would have come without it.
+#[derive(Debug)]
+pub struct Tuning {
+    /// How it went.
+    pub facts: TuningFacts,
+    /// Held-out results of the frozen backbone with the linear head, which had all
+    /// of the training part to learn from.
+    pub linear_probe: Evaluation,
+    /// Wall time.
+    pub seconds: f64,
 }
 
 /// A training run that failed.
@@ -140,6 +158,9 @@ pub enum RunError {
     /// The held-out part.
     #[error("the head cannot be evaluated")]
     Evaluation(#[source] EvaluationError),
+    /// Fine-tuning.
+    #[error("{0}")]
+    FineTune(#[source] FineTuneError),
     /// The bundle.
     #[error("the bundle cannot be made")]
     Graft(#[from] GraftError),
@@ -167,6 +188,10 @@ pub fn train(
     let all: Vec<&Example> = dataset.examples.iter().collect();
     let planned = sides(&all, recipe.test_share, recipe.folds, recipe.seed)?;
     check_classes(labels, &all, &planned, 0)?;
+    if let Some((fine_tuning, _)) = &recipe.fine_tuning {
+        finetune::check(backbone, fine_tuning).map_err(RunError::FineTune)?;
+        finetune::split(&all, &planned.train, labels, fine_tuning).map_err(RunError::FineTune)?;
+    }
     graft_runtime::check_onnx(&backbone.graph().to_bytes(), backbone.input.shape(1)).map_err(
         |source| {
             let (at, nearest) = (backbone.at.clone(), nearest_runnable(backbone));
@@ -196,8 +221,20 @@ pub fn train(
     let (trained, calibration, evaluation) = learn(&features, &usable, &sides, labels, recipe, on)?;
     let head_seconds = start.elapsed().as_secs_f64();
 
+    let outcome = match &recipe.fine_tuning {
+        None => {
+            let joined = join(backbone, &trained.head)?;
+            Outcome { joined, calibration, evaluation, tuning: None }
+        }
+        Some((fine_tuning, checkpoints)) => {
+            let data = Data { features: &features, usable: &usable, sides: &sides, labels, recipe };
+            let place = Place { engine, backbone, options, checkpoints };
+            fine_tune(&data, &place, &trained, evaluation, fine_tuning, on)?
+        }
+    };
+    let Outcome { joined, calibration, evaluation, tuning } = outcome;
+
     let start = Instant::now();
-    let joined = join(backbone, &trained.head)?;
     let provenance = provenance(
         engine,
         backbone,
@@ -233,6 +270,7 @@ pub fn train(
         calibration,
         features: features.cost,
         head_seconds,
+        tuning,
         bundle_seconds: start.elapsed().as_secs_f64(),
         summary: joined.summary(),
     };
@@ -352,6 +390,94 @@ fn learn(
     Ok((trained, calibration, evaluation))
 }
 
+/// What is learned from, and how.
+struct Data<'a> {
+    features: &'a Features,
+    usable: &'a [&'a Example],
+    sides: &'a Sides,
+    labels: &'a Labels,
+    recipe: &'a Recipe,
+}
+
+/// What fine-tuning runs on.
+struct Place<'a> {
+    engine: &'a Engine,
+    backbone: &'a Backbone,
+    options: &'a FeatureOptions,
+    checkpoints: &'a Checkpoints,
+}
+
+/// A network that answers, and how well it does.
+struct Outcome {
+    joined: Graph,
+    calibration: Calibration,
+    evaluation: Evaluation,
+    tuning: Option<Tuning>,
+}
+
+/// Solves a head on what is learned from alone, at the strength that was chosen on
+/// the whole training part, and tunes the network from there.
+fn fine_tune(
+    data: &Data<'_>,
+    place: &Place<'_>,
+    probe: &Trained,
+    linear_probe: Evaluation,
+    recipe: &FineTuning,
+    on: OnEvent<'_>,
+) -> Result<Outcome, RunError> {
+    let start = Instant::now();
+    let Data { features, usable, sides, labels, .. } = *data;
+    let fail = |error| match error {
+        FineTuneError::Cancelled | FineTuneError::Supply(SupplyError::Cancelled) => {
+            RunError::Cancelled
+        }
+        other => RunError::FineTune(other),
+    };
+    let parts = finetune::split(usable, &sides.train, labels, recipe).map_err(fail)?;
+    let (HeadRecipe::Linear(linear), Setting::Strength(strength)) =
+        (&data.recipe.head, probe.chosen)
+    else {
+        unreachable!("fine-tuning begins with a linear head: see Recipe")
+    };
+    let labels_of = |part: &[usize]| part.iter().map(|&i| usable[i].label).collect::<Vec<_>>();
+    let (train_labels, classes) = (labels_of(&parts.train), labels.names().len());
+    let rows = features.rows.select(Axis(0), &parts.train);
+    let examples =
+        Examples::new(rows.view(), &train_labels, classes).map_err(RunError::Examples)?;
+    let head = graft_learn::fit_linear(&examples, strength, linear).map_err(RunError::Head)?.head;
+    let joined = join(place.backbone, &head)?;
+    let task = finetune::Task {
+        engine: place.engine,
+        backbone: place.backbone,
+        joined: &joined,
+        examples: usable,
+        photos: &features.photos,
+        parts: &parts,
+        test: &sides.test,
+        classes,
+        recipe,
+        options: place.options,
+        checkpoints: place.checkpoints,
+    };
+    let tuned = finetune::tune(&task, on).map_err(fail)?;
+    let calibration = graft_learn::calibrate(
+        tuned.calibrate_logits.view(),
+        &labels_of(&parts.calibrate),
+        data.recipe.answered,
+    )
+    .map_err(RunError::Calibration)?;
+    let targets = Targets {
+        labels: &labels_of(&sides.test),
+        names: labels,
+        majority: majority(&labels_of(&sides.train), classes),
+    };
+    let evaluation = graft_learn::evaluate(tuned.test_logits.view(), &targets, &calibration)
+        .map_err(RunError::Evaluation)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let tuning = Some(Tuning { facts: tuned.facts, linear_probe, seconds });
+    Ok(Outcome { joined: tuned.network, calibration, evaluation, tuning })
+}
+
 /// The most frequent class, the first if several are.
 pub fn majority(labels: &[usize], classes: usize) -> usize {
     let mut counts = vec![0usize; classes];
@@ -447,6 +573,10 @@ fn recipe_words(recipe: &Recipe, trained: &Trained, batch: usize) -> BTreeMap<St
             words.push(("patience", mlp.patience.to_string()));
             words.push(("epochs", mlp.epochs.to_string()));
         }
+    }
+    if let Some((fine_tuning, _)) = &recipe.fine_tuning {
+        // As `--recipe` reads it.
+        words.push(("fine_tuning", fine_tuning.to_toml()));
     }
     match trained.chosen {
         Setting::Strength(strength) => words.push(("chosen_strength", strength.to_string())),

@@ -62,6 +62,24 @@ pub fn calibrate(
 ///
 /// Logits and labels that don't belong together.
 pub fn temperature(logits: ArrayView2<'_, f32>, labels: &[usize]) -> Result<f32, CalibrationError> {
+    Ok(best_scale(logits, labels)?.temperature as f32)
+}
+
+/// The mean log-loss (natural logarithm) at that temperature: how much the logits
+/// know, however confident they are. What a fine-tuned network is stopped by, as
+/// its confidence goes on growing after its knowledge has stopped to.
+///
+/// # Errors
+///
+/// Logits and labels that don't belong together.
+pub fn log_loss_at_best_temperature(
+    logits: ArrayView2<'_, f32>,
+    labels: &[usize],
+) -> Result<f64, CalibrationError> {
+    Ok(best_scale(logits, labels)?.log_loss)
+}
+
+fn best_scale(logits: ArrayView2<'_, f32>, labels: &[usize]) -> Result<Scaled, CalibrationError> {
     let (examples, classes) = logits.dim();
     if examples == 0 || classes == 0 {
         return Err(CalibrationError::Empty);
@@ -74,7 +92,7 @@ pub fn temperature(logits: ArrayView2<'_, f32>, labels: &[usize]) -> Result<f32,
     }
     check_finite(logits)?;
     let logits = logits.mapv(f64::from);
-    Ok(scaled_log_loss(logits.view(), labels, &vec![1.0; examples]).temperature as f32)
+    Ok(scaled_log_loss(logits.view(), labels, &vec![1.0; examples]))
 }
 
 /// The largest threshold under which at least `share` of the examples keeps its

@@ -52,12 +52,16 @@ mod metrics;
 mod mlp;
 mod probe;
 mod random;
+mod schedule;
+mod soft_targets;
 mod split;
 mod standardise;
 mod train;
 pub mod transfer;
 
-pub use calibration::{CalibrationError, calibrate, temperature, unknown_below};
+pub use calibration::{
+    CalibrationError, calibrate, log_loss_at_best_temperature, temperature, unknown_below,
+};
 pub use examples::{Examples, ExamplesError};
 pub use head::{Dense, Head};
 pub use linear::{Fit, LinearRecipe, fit_linear, train_linear};
@@ -68,6 +72,8 @@ pub use metrics::{
 pub use mlp::{MlpRecipe, train_mlp};
 pub use probe::{Probe, grouped_probe, probe};
 pub use random::SplitMix64;
+pub use schedule::{Decay, Schedule};
+pub use soft_targets::SoftTargets;
 pub use split::{
     Split, SplitError, grouped_folds, grouped_split, stratified_folds, stratified_split,
 };

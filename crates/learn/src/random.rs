@@ -11,6 +11,15 @@ impl SplitMix64 {
         SplitMix64(seed)
     }
 
+    /// A stream of its own for each tuple, such as (seed, epoch, example): whoever
+    /// draws for one example leaves the draws for all others as they are, in
+    /// whatever order and on whatever thread they are made.
+    pub fn of(words: &[u64]) -> SplitMix64 {
+        words.iter().fold(SplitMix64(0), |before, word| {
+            SplitMix64(SplitMix64(before.0.wrapping_add(*word)).bits())
+        })
+    }
+
     /// The next 64 bits.
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -30,6 +39,16 @@ impl SplitMix64 {
     /// Uniform in [0, 1), a multiple of 2⁻⁵³.
     pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+    }
+
+    /// Uniform in [`low`, `high`).
+    pub fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// One of two, each as often.
+    pub fn coin(&mut self) -> bool {
+        self.bits() >> 63 == 1
     }
 
     /// Shuffles in place (Fisher, Yates).
@@ -53,6 +72,21 @@ mod tests {
             first,
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
         );
+    }
+
+    #[test]
+    fn a_stream_belongs_to_its_tuple() {
+        let first = |words: &[u64]| SplitMix64::of(words).bits();
+        assert_eq!(first(&[1, 2, 3]), first(&[1, 2, 3]));
+        let mut all: Vec<u64> = (0..4096).map(|i| first(&[i / 256, i / 16 % 16, i % 16])).collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 4096, "two tuples share a stream");
+        // Neighbouring streams are no shifts of each other.
+        let (mut a, mut b) = (SplitMix64::of(&[0, 0, 1]), SplitMix64::of(&[0, 0, 2]));
+        let run = |random: &mut SplitMix64| (0..64).map(|_| random.bits()).collect::<Vec<_>>();
+        let (a, b) = (run(&mut a), run(&mut b));
+        assert!(a.iter().all(|bits| !b.contains(bits)));
     }
 
     #[test]

@@ -209,6 +209,16 @@ pub(crate) fn count_folds(examples: &Examples<'_>, folds: &[usize]) -> Result<us
 }
 
 impl ClassWeights {
+    /// The weight of an example of each class, by how often the classes occur in
+    /// `labels`; 1 for a class that does not.
+    pub fn per_class(self, labels: &[usize], classes: usize) -> Vec<f64> {
+        let mut weights = vec![1.0; classes];
+        for (&label, weight) in labels.iter().zip(self.of(labels, classes, |_| true)) {
+            weights[label] = weight;
+        }
+        weights
+    }
+
     /// The weight of each example of `labels`; 0 where `keep` is false.
     pub(crate) fn of(
         self,

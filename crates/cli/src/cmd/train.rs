@@ -11,6 +11,7 @@ use graft_host::cuts::{Rule, cuts};
 use graft_host::engine::{Engine, cpu_features};
 use graft_host::examples::Dataset;
 use graft_host::features::FeatureOptions;
+use graft_host::finetune::EpochFacts;
 use graft_host::progress::Event;
 use graft_host::train::{
     ClassWeights, Evaluation, HeadRecipe, LinearRecipe, MlpRecipe, PathPoint, Recipe, Run, Setting,
@@ -21,6 +22,7 @@ use serde::Serialize;
 
 use crate::args::{Context, ProviderArgs, part, share};
 use crate::cmd::cuts::Sweep;
+use crate::fine_tune_args::{FineTuneArgs, Shared};
 use crate::input_args::InputArgs;
 use crate::locations::Locations;
 use crate::model_args::{CutsArgs, PoolName, pretrained};
@@ -67,9 +69,9 @@ pub struct Cmd {
     #[arg(long, value_enum, default_value_t = HeadName::Linear)]
     head: HeadName,
 
-    /// How much each class counts
-    #[arg(long, value_enum, default_value_t = WeightsName::Uniform)]
-    class_weights: WeightsName,
+    /// How much each class counts [default: uniform]
+    #[arg(long, value_enum)]
+    class_weights: Option<WeightsName>,
 
     /// L2 strengths to choose from, for a linear head [default: 0.001 to 10000, a
     /// decade apart]
@@ -80,7 +82,7 @@ pub struct Cmd {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     hidden: Option<u16>,
 
-    /// Epochs at most, for an mlp head
+    /// Epochs, of fine-tuning; at most, for an mlp head
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     epochs: Option<u16>,
 
@@ -97,9 +99,9 @@ pub struct Cmd {
     #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = share)]
     answered: f64,
 
-    /// Of splits, folds and first weights
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    /// Of splits, folds, first weights and augmentation [default: the recipe's, or 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 
     /// Licence of the photos, for the bundle's provenance
     #[arg(long, value_name = "LICENCE")]
@@ -120,6 +122,9 @@ pub struct Cmd {
 
     #[command(flatten)]
     provider: ProviderArgs,
+
+    #[command(flatten)]
+    fine_tune: FineTuneArgs,
 
     #[command(flatten)]
     input: InputArgs,
@@ -145,6 +150,7 @@ enum WeightsName {
 #[derive(Serialize)]
 pub struct Report {
     pub accuracy: f64,
+    pub linear_probe: Option<f64>,
     pub baseline_accuracy: f64,
     pub ece: f64,
     pub examples: usize,
@@ -155,6 +161,7 @@ pub struct Report {
     pub preparation_seconds: f64,
     pub inference_seconds: f64,
     pub head_seconds: f64,
+    pub fine_tune_seconds: Option<f64>,
     pub bundle_seconds: f64,
     pub total_seconds: f64,
     pub evaluation: Evaluation,
@@ -176,6 +183,24 @@ pub struct Report {
     pub references_max_abs_diff: f32,
     pub reused: Reused,
     pub sweep: Option<Sweep>,
+    pub fine_tuning: Option<TuningFacts>,
+}
+
+#[derive(Serialize)]
+pub struct TuningFacts {
+    pub from: String,
+    pub tensor: Option<String>,
+    pub weights: usize,
+    pub parameters: usize,
+    pub learned_from: usize,
+    pub stopped_by: usize,
+    pub calibrated_by: usize,
+    pub epochs: Vec<EpochFacts>,
+    pub best_epoch: usize,
+    pub resumed_from: usize,
+    pub needed_bytes: u64,
+    pub available_bytes: Option<u64>,
+    pub recipe: String,
 }
 
 #[derive(Serialize)]
@@ -219,6 +244,7 @@ impl Cmd {
         check_writable(&self.output)?;
         refuse_to_overwrite(&self.output, &self.data)?;
         let recipe = self.recipe()?;
+        let seed = recipe.seed;
         let dataset = Dataset::open(&self.data)?;
         let labels = dataset.checked_labels(&self.data)?;
         let pretrained = pretrained(&self.model, &self.input, &locations)?;
@@ -244,7 +270,7 @@ impl Cmd {
         let (backbone, sweep) = match (named, self.rule()) {
             (Some(backbone), _) => (backbone, None),
             (None, rule) => {
-                let (folds, share, seed) = (self.folds, self.test_share, self.seed);
+                let (folds, share) = (self.folds, self.test_share);
                 let sweep = self.cuts.recipe(rule.unwrap_or_default(), folds, share, seed)?;
                 let found = cuts(&engine, &pretrained, &dataset, &sweep, &options, &mut on)?;
                 let chosen = &found.cuts[found.chosen];
@@ -256,20 +282,34 @@ impl Cmd {
 
         context.go_on()?;
         write_whole(&self.output, &run.grafted.bytes)?;
-        let report = self.report(&backbone, sweep, &engine, &options, run, start)?;
+        if let Some((_, checkpoints)) = &recipe.fine_tuning
+            && self.fine_tune.forgets_checkpoints()
+        {
+            checkpoints.remove();
+        }
+        let report = self.report(&backbone, sweep, &engine, &options, &recipe, run, start)?;
         print(context.global, "train", &report, || text::train::result(&report))?;
         Ok(Outcome::Yes)
     }
 
     fn recipe(&self) -> anyhow::Result<Recipe> {
-        let class_weights = match self.class_weights {
+        let class_weights = self.class_weights.map(|weights| match weights {
             WeightsName::Uniform => ClassWeights::Uniform,
             WeightsName::Balanced => ClassWeights::Balanced,
+        });
+        let shared = Shared { epochs: self.epochs, seed: self.seed, class_weights };
+        let fine_tuning = self.fine_tune.fine_tuning(&shared)?;
+        let (seed, class_weights) = match &fine_tuning {
+            Some(recipe) => (recipe.seed, recipe.class_weights),
+            None => (self.seed.unwrap_or(0), class_weights.unwrap_or(ClassWeights::Uniform)),
         };
         let head = match self.head {
             HeadName::Linear => {
-                if self.hidden.is_some() || self.epochs.is_some() {
-                    anyhow::bail!("--hidden and --epochs are for --head mlp");
+                if self.hidden.is_some() {
+                    anyhow::bail!("--hidden is for --head mlp");
+                }
+                if self.epochs.is_some() && fine_tuning.is_none() {
+                    anyhow::bail!("--epochs is for --fine-tune and for --head mlp");
                 }
                 let default = LinearRecipe::default();
                 let strengths = self.strengths.clone().unwrap_or(default.strengths);
@@ -280,6 +320,9 @@ impl Cmd {
                 })
             }
             HeadName::Mlp => {
+                if fine_tuning.is_some() {
+                    anyhow::bail!("fine-tuning begins with --head linear");
+                }
                 if self.strengths.is_some() {
                     anyhow::bail!("--strengths is for --head linear");
                 }
@@ -288,7 +331,7 @@ impl Cmd {
                     hidden: self.hidden.map_or(default.hidden, usize::from),
                     epochs: self.epochs.map_or(default.epochs, usize::from),
                     class_weights,
-                    seed: self.seed,
+                    seed,
                     ..default
                 })
             }
@@ -306,9 +349,11 @@ impl Cmd {
             folds: self.folds.into(),
             test_share: self.test_share,
             answered: (self.answered < 1.0).then_some(self.answered),
-            seed: self.seed,
+            seed,
             data_licence: self.data_licence.clone(),
             strict: self.strict,
+            fine_tuning: fine_tuning
+                .map(|recipe| (recipe, self.fine_tune.checkpoints(&self.output))),
         })
     }
 
@@ -334,12 +379,14 @@ impl Cmd {
         Ok(pretrained.cut(self.at.as_deref(), pool)?)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a report of everything needs everything, once")]
     fn report(
         &self,
         backbone: &Backbone,
         sweep: Option<Sweep>,
         engine: &Engine,
         options: &FeatureOptions,
+        recipe: &Recipe,
         run: Run,
         start: Instant,
     ) -> anyhow::Result<Report> {
@@ -348,6 +395,7 @@ impl Cmd {
         let bundle = file.facts(&file.parse()?);
         Ok(Report {
             accuracy: evaluation.accuracy,
+            linear_probe: facts.tuning.as_ref().map(|tuning| tuning.linear_probe.accuracy),
             baseline_accuracy: evaluation.baseline_accuracy,
             ece: evaluation.ece,
             examples: facts.examples,
@@ -358,6 +406,7 @@ impl Cmd {
             preparation_seconds: facts.features.preparation.as_secs_f64(),
             inference_seconds: facts.features.inference.as_secs_f64(),
             head_seconds: facts.head_seconds,
+            fine_tune_seconds: facts.tuning.as_ref().map(|tuning| tuning.seconds),
             bundle_seconds: facts.bundle_seconds,
             total_seconds: start.elapsed().as_secs_f64(),
             evaluation,
@@ -393,7 +442,7 @@ impl Cmd {
             onnx_runtime: engine.version().to_owned(),
             cpu: cpu_features(),
             threads: options.threads,
-            seed: self.seed,
+            seed: recipe.seed,
             features_cached: facts.features.cached,
             features_computed: facts.features.computed,
             references_max_abs_diff: grafted.references_max_abs_diff,
@@ -402,6 +451,27 @@ impl Cmd {
                 multiply_adds: facts.summary.multiply_adds.exact(),
             },
             sweep,
+            fine_tuning: facts.tuning.zip(recipe.fine_tuning.as_ref()).map(
+                |(tuning, (recipe, _))| {
+                    let facts = tuning.facts;
+                    let [learned_from, stopped_by, calibrated_by] = facts.parts;
+                    TuningFacts {
+                        from: recipe.from.to_string(),
+                        tensor: facts.tensor,
+                        weights: facts.weights,
+                        parameters: facts.parameters,
+                        learned_from,
+                        stopped_by,
+                        calibrated_by,
+                        epochs: facts.epochs,
+                        best_epoch: facts.best_epoch,
+                        resumed_from: facts.resumed_from,
+                        needed_bytes: facts.memory.needed_bytes(),
+                        available_bytes: facts.memory.available_bytes,
+                        recipe: recipe.to_toml(),
+                    }
+                },
+            ),
         })
     }
 }

@@ -1,5 +1,9 @@
 use std::fmt::Write;
 
+use std::time::Duration;
+
+use graft_host::finetune::EpochFacts;
+
 use super::{bytes, count, evaluation, skipped, table};
 use crate::cmd::train::Report;
 
@@ -28,6 +32,7 @@ pub fn result(r: &Report) -> String {
     text += &time(r);
     text.push('\n');
     text += &head(r);
+    text += &tuned(r);
     let _ = writeln!(
         text,
         "  backbone   {} up to {}, {} features, licence {}",
@@ -56,32 +61,82 @@ pub fn result(r: &Report) -> String {
 
 fn time(r: &Report) -> String {
     let seconds = |s: f64| format!("{s:.2} s");
-    let rest = r.total_seconds - r.features_seconds - r.head_seconds - r.bundle_seconds;
+    let rest = r.total_seconds
+        - r.features_seconds
+        - r.head_seconds
+        - r.fine_tune_seconds.unwrap_or(0.0)
+        - r.bundle_seconds;
     let features = match (r.features_cached, r.features_computed) {
         (0, _) => "features".to_owned(),
         (cached, 0) => format!("features (all {cached} found again)"),
         (cached, computed) => format!("features ({cached} found again, {computed} computed)"),
     };
-    table(
-        &["where the time went", ""],
-        &[
-            vec![features, seconds(r.features_seconds)],
-            vec![
-                format!("  reading, decoding, resizing (over {} threads)", r.threads),
-                seconds(r.preparation_seconds),
-            ],
-            vec![
-                format!(
-                    "  in ONNX Runtime {} on {} (over {} threads)",
-                    r.onnx_runtime, r.provider, r.threads
-                ),
-                seconds(r.inference_seconds),
-            ],
-            vec!["head, cross-validation included".to_owned(), seconds(r.head_seconds)],
-            vec!["bundle, replayed in the device engine".to_owned(), seconds(r.bundle_seconds)],
-            vec!["the rest".to_owned(), seconds(rest.max(0.0))],
-            vec!["all".to_owned(), seconds(r.total_seconds)],
+    let mut rows = vec![
+        vec![features, seconds(r.features_seconds)],
+        vec![
+            format!("  reading, decoding, resizing (over {} threads)", r.threads),
+            seconds(r.preparation_seconds),
         ],
+        vec![
+            format!(
+                "  in ONNX Runtime {} on {} (over {} threads)",
+                r.onnx_runtime, r.provider, r.threads
+            ),
+            seconds(r.inference_seconds),
+        ],
+        vec!["head, cross-validation included".to_owned(), seconds(r.head_seconds)],
+    ];
+    if let Some(tuning) = r.fine_tune_seconds {
+        rows.push(vec![format!("fine-tuning ({} epochs)", epochs(r)), seconds(tuning)]);
+    }
+    rows.extend([
+        vec!["bundle, replayed in the device engine".to_owned(), seconds(r.bundle_seconds)],
+        vec!["the rest".to_owned(), seconds(rest.max(0.0))],
+        vec!["all".to_owned(), seconds(r.total_seconds)],
+    ]);
+    table(&["where the time went", ""], &rows)
+}
+
+/// One line while it goes on.
+pub fn epoch(facts: &EpochFacts, of: usize, remaining: Option<Duration>) -> String {
+    let EpochFacts { epoch, loss, stop_loss, stop_accuracy, rate, .. } = facts;
+    let mut text = match loss {
+        Some(loss) => format!("epoch {epoch}/{of}: loss {loss:.4}, rate {rate:.1e}"),
+        None => "before the first epoch".to_owned(),
+    };
+    if let (Some(loss), Some(accuracy)) = (stop_loss, stop_accuracy) {
+        let _ = write!(text, ", stop part {:.2} % right, log-loss {loss:.4}", 100.0 * accuracy);
+    }
+    if let Some(remaining) = remaining.filter(|remaining| !remaining.is_zero()) {
+        let seconds = remaining.as_secs();
+        let _ = match seconds {
+            0..120 => write!(text, ", {seconds} s left at most"),
+            _ => write!(text, ", {} min left at most", seconds.div_ceil(60)),
+        };
+    }
+    text
+}
+
+/// Epochs of this run.
+fn epochs(r: &Report) -> usize {
+    r.fine_tuning
+        .as_ref()
+        .map_or(0, |t| t.epochs.last().map_or(0, |last| last.epoch) - t.resumed_from)
+}
+
+fn tuned(r: &Report) -> String {
+    let (Some(t), Some(probe)) = (&r.fine_tuning, r.linear_probe) else { return String::new() };
+    format!(
+        "  tuned      {} weights from {} on, {} numbers; the frozen backbone gave {:.2} %\n  epochs     {} of them, those of {} kept; {} photos learned from, {} stopped by, {} calibrated by\n",
+        t.weights,
+        t.tensor.as_deref().unwrap_or("the photos"),
+        count(t.parameters as u64),
+        100.0 * probe,
+        t.epochs.last().map_or(0, |last| last.epoch),
+        t.best_epoch,
+        t.learned_from,
+        t.stopped_by,
+        t.calibrated_by,
     )
 }
 

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use ort::session::Session;
 use ort::value::TensorRef;
 
-use super::Engine;
+use super::{Engine, Waiting};
 use crate::provider::Provider;
 
 /// An ONNX graph in an ONNX Runtime session, with one input.
@@ -47,7 +47,7 @@ impl Network {
         provider: &Provider,
         threads: usize,
     ) -> Result<Network, NetworkError> {
-        let session = engine.session(model, provider, threads)?;
+        let session = engine.session(model, provider, threads, Waiting::Blocked)?;
         let names = |outlets: &[ort::value::Outlet]| -> Vec<String> {
             outlets.iter().map(|o| o.name().to_owned()).collect()
         };
@@ -64,7 +64,7 @@ impl Network {
     /// Runs one batch. `take` gets the values of the output named `output`.
     pub fn run(
         &mut self,
-        shape: [usize; 4],
+        shape: &[usize],
         tensor: &[f32],
         output: &str,
         take: impl FnOnce(&[f32]),

@@ -190,7 +190,7 @@ fn rows(
 ) -> Result<Vec<f32>, FeaturesError> {
     let tensor = &tensor[..batch * backbone.input.tensor_len()];
     let mut rows = Vec::new();
-    network.run(backbone.input.shape(batch), tensor, FEATURES, |values| rows = values.to_vec())?;
+    network.run(&backbone.input.shape(batch), tensor, FEATURES, |values| rows = values.to_vec())?;
     let expected = batch * backbone.feature_length;
     if rows.len() != expected {
         let (name, found) = (backbone.at.clone(), rows.len());
