@@ -11,7 +11,8 @@
 //! seen, [`calibrate`] turns those into a temperature and an "unknown"
 //! threshold, and [`evaluate`] measures on the test examples.
 //!
-//! [`transfer`] says of several sources which one's features suit a task.
+//! [`transfer`] says of several sources which one's features suit a task;
+//! [`curves`] says what transfer was worth, and forecasts what more labels would be.
 //!
 //! ```
 //! use std::ops::ControlFlow;
@@ -42,6 +43,7 @@
 //! ```
 
 mod calibration;
+pub mod curves;
 mod examples;
 mod head;
 mod kernel;

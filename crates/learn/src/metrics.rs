@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Bins of the expected calibration error.
 const BINS: usize = 15;
 /// The 97.5 % quantile of the normal distribution.
-const Z: f64 = 1.959_963_984_540_054;
+pub(crate) const Z: f64 = 1.959_963_984_540_054;
 
 /// How good a head is on examples it has not seen. Shares are of 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -219,8 +219,13 @@ pub fn wilson_interval(right: usize, examples: usize) -> [f64; 2] {
     if examples == 0 {
         return [0.0, 1.0];
     }
+    wilson(right as f64 / examples as f64, examples)
+}
+
+/// [`wilson_interval`] of a share that need not be one of whole examples: a mean
+/// over runs.
+pub(crate) fn wilson(share: f64, examples: usize) -> [f64; 2] {
     let n = examples as f64;
-    let share = right as f64 / n;
     let centre = share + Z * Z / (2.0 * n);
     let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     let whole = 1.0 + Z * Z / n;
