@@ -54,6 +54,7 @@ mod metrics;
 mod mlp;
 mod probe;
 mod random;
+mod reliability;
 mod schedule;
 mod soft_targets;
 mod split;
@@ -74,6 +75,7 @@ pub use metrics::{
 pub use mlp::{MlpRecipe, train_mlp};
 pub use probe::{Probe, grouped_probe, probe};
 pub use random::SplitMix64;
+pub use reliability::{ReliabilityBin, reliability};
 pub use schedule::{Decay, Schedule};
 pub use soft_targets::SoftTargets;
 pub use split::{

@@ -5,7 +5,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 /// Bins of the expected calibration error.
-const BINS: usize = 15;
+pub(crate) const BINS: usize = 15;
 /// The 97.5 % quantile of the normal distribution.
 pub(crate) const Z: f64 = 1.959_963_984_540_054;
 
@@ -204,13 +204,18 @@ pub fn expected_calibration_error(answers: &[(f32, bool)]) -> f64 {
     let mut bins = [(0f64, 0f64); BINS];
     for &(confidence, right) in answers {
         let confidence = f64::from(confidence);
-        let bin = ((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
+        let bin = bin(confidence);
         bins[bin].0 += confidence;
         bins[bin].1 += f64::from(u8::from(right));
     }
     // |accuracy − confidence| · examples is the difference of the sums.
     let gap: f64 = bins.iter().map(|(confidence, right)| (confidence - right).abs()).sum();
     gap / answers.len().max(1) as f64
+}
+
+/// In which bin a confidence lies.
+pub(crate) fn bin(confidence: f64) -> usize {
+    ((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1
 }
 
 /// The 95 % score interval of a share (Wilson 1927); the whole range if nothing

@@ -18,6 +18,7 @@ pub mod inspect;
 pub mod models;
 pub mod predict;
 pub mod rank;
+pub mod report;
 pub mod train;
 
 macro_rules! verbs {
@@ -50,6 +51,7 @@ verbs! {
     Rank(rank) = "rank",
     Train(train) = "train",
     Cuts(cuts) = "cuts",
+    Report(report) = "report",
     Evaluate(evaluate) = "evaluate",
     Predict(predict) = "predict",
     Compare(compare) = "compare",

@@ -12,6 +12,7 @@ pub mod cuts;
 pub mod inspect;
 pub mod models;
 pub mod rank;
+pub mod report;
 pub mod train;
 
 /// `14.0 MB`: powers of 1000, as disks and downloads are counted.

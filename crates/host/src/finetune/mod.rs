@@ -22,6 +22,7 @@ mod rates;
 mod recipe;
 mod start;
 mod supply;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -43,6 +44,7 @@ use self::forward::Forward;
 use self::frozen::Frozen;
 pub(crate) use self::parts::Parts;
 use self::supply::Supply;
+pub(crate) use self::watch::{Watch, watch};
 use crate::backbone::Backbone;
 use crate::digest::Digest;
 use crate::engine::{Engine, NetworkError, Step};
@@ -190,6 +192,9 @@ pub(crate) fn check(backbone: &Backbone, recipe: &FineTuning) -> Result<(), Fine
     Ok(())
 }
 
+/// Statistics of a small task are worse than the source's, and a batch's worse still.
+const FROZEN: Statistics = Statistics::Frozen;
+
 /// Tunes the network of a task.
 pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneError> {
     let Task { engine, backbone, recipe, options, parts, .. } = *task;
@@ -200,7 +205,7 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
         Some(tensor) => task.joined.clone().part_above(tensor).map_err(graph_error)?,
         None => task.joined.clone(),
     };
-    let step = training_step(&part, backbone, recipe).map_err(graph_error)?;
+    let step = training_step(&part, backbone, recipe, FROZEN).map_err(graph_error)?;
     let memory = Memory::of(&step);
     if memory.available_bytes.is_some_and(|available| memory.needed_bytes() > available) {
         return Err(FineTuneError::Memory { memory });
@@ -272,6 +277,7 @@ fn training_step(
     part: &Graph,
     backbone: &Backbone,
     recipe: &FineTuning,
+    statistics: Statistics,
 ) -> Result<TrainingStep, GraphError> {
     part.training_step(&StepOptions {
         batch: recipe.batch,
@@ -286,9 +292,7 @@ fn training_step(
         },
         clip_norm: (recipe.clip_norm > 0.0).then_some(recipe.clip_norm),
         trainable: rates::trainable(part, backbone.graph(), &recipe.rates),
-        // Those of a small task are worse than the source's, and a batch's worse
-        // still.
-        statistics: Statistics::Frozen,
+        statistics,
     })
 }
 
