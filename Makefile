@@ -18,7 +18,7 @@ BENCH_ARGS ?=
 # Name another library on the command line: make test ORT_DYLIB_PATH=/path/to/libonnxruntime.so
 export ORT_DYLIB_PATH := $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 
-.PHONY: all build setup demo demo-sources test check device board soak lint fmt docs bench fuzz clean distclean help
+.PHONY: all build setup demo demo-sources demo-develop test check device board soak lint fmt docs bench fuzz clean distclean help
 
 all: build ## the same as build
 
@@ -33,6 +33,9 @@ demo: setup build ## solar cells: train, compare the two engines, predict (minut
 
 demo-sources: setup build ## solar cells: which source, and how much of it (15 minutes)
 	@PATH="$(TARGET_DIR)/release:$$PATH" tests/demo/sources.sh
+
+demo-develop: setup build ## Fashion-MNIST: a source of one's own, and what it brings where photos are few (15 minutes)
+	@PATH="$(TARGET_DIR)/release:$$PATH" tests/demo/develop.sh
 
 test: setup ## all tests, doc tests included; those for ARM where this machine can have them
 	@CARGO="$(CARGO)" tests/run.sh

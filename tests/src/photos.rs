@@ -56,6 +56,42 @@ pub fn clear_folder(root: &Path, each: usize) {
     folder(root, &[(BERRY, each), (LEAF, each)], CLEAR);
 }
 
+/// The way of a photo's stripes, which no colour and no brightness tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stripes {
+    /// From the lower left to the upper right.
+    Rising,
+    /// From the upper left to the lower right.
+    Falling,
+}
+
+/// A photo of stripes, 32 × 32, somewhat tinted and noisy. Of the two ways there
+/// are as many of each colour, so that features of colour know nothing.
+pub fn stripes(way: Stripes, seed: u64) -> RgbImage {
+    let mut random = SplitMix64(seed);
+    let phase = (random.next() % 628) as f64 / 100.0;
+    let tint: [i64; 3] = std::array::from_fn(|_| random.below(40));
+    let sign = if way == Stripes::Rising { 1.0 } else { -1.0 };
+    RgbImage::from_fn(32, 32, |x, y| {
+        let wave = 40.0 * (1.5 * (f64::from(x) + sign * f64::from(y)) + phase).sin();
+        Rgb(std::array::from_fn(|c| {
+            (128 + wave as i64 + tint[c] + random.below(60)).clamp(0, 255) as u8
+        }))
+    })
+}
+
+/// A folder with `each` photos of both ways.
+pub fn stripes_folder(root: &Path, each: usize) {
+    for (way, label) in [(Stripes::Rising, "rising"), (Stripes::Falling, "falling")] {
+        fs::create_dir_all(root.join(label)).expect("a class folder can be made");
+        for number in 0..each {
+            let path = root.join(label).join(format!("{number:04}.png"));
+            let seed = 1000 * (way as u64 + 1) + number as u64;
+            stripes(way, seed).save(path).expect("a photo can be written");
+        }
+    }
+}
+
 /// Steele, Lea, Flood 2014: fast, seeded by any number.
 struct SplitMix64(u64);
 

@@ -115,12 +115,20 @@ fn every_document_has_the_fields_of_its_page() {
     let train = sandbox.train("photos", &format!("{words} linear")).done().json();
     check("train", &train);
     check("train", &sandbox.train("photos", &format!("{words} linear --at auto")).done().json());
+    let develop = "develop photos --size 16x16 --width 0.25 --epochs 1 -o source.onnx --json";
+    let developed = sandbox.run(develop);
+    // No is an answer too.
+    assert!(matches!(developed.status, Some(0 | 1)), "{}", developed.stderr);
+    check("develop", &developed.json());
     let tiny = tiny_model();
     let tiny = tiny.to_str().unwrap();
     check("cuts", &of(&format!("cuts photos --model {tiny} --pool both")));
     let rank =
         run(sandbox.graft(["rank", "photos", "--json", "--models"]).arg(tiny_model())).done();
     check("rank", &rank.json());
+    let few = "--sizes 3 --seeds 2 --epochs 1 --scratch-epochs 1 --scratch-size 16 --json";
+    let mut report = sandbox.graft(["report", "photos", "--backbone", tiny]);
+    check("report", &run(report.args(few.split(' '))).done().json());
     check("evaluate", &of("evaluate task.graft photos"));
     check("predict", &of("predict task.graft photos/leaf/0000.png"));
     check("compare", &of("compare task.graft photos"));

@@ -1,7 +1,7 @@
 //! Progress is for terminals: elsewhere standard error has notes and errors and
 //! nothing else.
 
-use graft_tests::sandbox::{Sandbox, graft, onnx_runtime, run, tiny_model};
+use graft_tests::sandbox::{Said, Sandbox, graft, onnx_runtime, run, tiny_model};
 
 const TRAIN: [&str; 5] = ["train", "photos", "--no-cache", "--output", "task.graft"];
 
@@ -56,14 +56,13 @@ fn quiet_says_no_notes_and_all_errors() {
     sandbox.run("predict --quiet nowhere.graft x.png").refuses(&["nowhere.graft"]);
 }
 
-#[test]
-fn a_person_is_asked_for_what_the_graph_does_not_show() {
-    // Answers each question when it is asked: nonsense first, then the third
-    // preset, then a licence.
-    let terminal = "import os, pty, sys\n\
-         answers = [(b'1 to 7: ', b'0\\n'), (b'1 to 7: ', b'3\\n'), (b'sentence: ', b'CC0-1.0\\n')]\n\
+/// `graft models add` of the tiny network, and what a person at a terminal types when
+/// asked: pairs of a question's end and what follows, as Python writes them.
+fn add_at_a_terminal(sandbox: &Sandbox, answers: &str) -> Said {
+    let terminal = "import ast, os, pty, sys\n\
+         answers = ast.literal_eval(sys.argv[1])\n\
          pid, screen = pty.fork()\n\
-         if pid == 0: os.execv(sys.argv[1], sys.argv[1:])\n\
+         if pid == 0: os.execv(sys.argv[2], sys.argv[2:])\n\
          seen = fresh = b''\n\
          try:\n    \
              while part := os.read(screen, 4096):\n        \
@@ -73,11 +72,19 @@ fn a_person_is_asked_for_what_the_graph_does_not_show() {
          except OSError: pass\n\
          sys.stdout.buffer.write(seen)\n\
          sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n";
-    let sandbox = Sandbox::new();
     let mut python = sandbox.command("python3");
-    python.args(["-c", terminal]).arg(graft()).args(["models", "add"]);
+    python.args(["-c", terminal, answers]).arg(graft()).args(["models", "add"]);
     python.arg(tiny_model().join("tiny.onnx"));
-    let screen = run(&mut python).done().stdout;
+    run(&mut python)
+}
+
+#[test]
+fn a_person_is_asked_for_what_the_graph_does_not_show() {
+    // Nonsense first, then the third preset, then a licence.
+    let answers =
+        "[(b'1 to 7: ', b'0\\n'), (b'1 to 7: ', b'3\\n'), (b'sentence: ', b'CC0-1.0\\n')]";
+    let sandbox = Sandbox::new();
+    let screen = add_at_a_terminal(&sandbox, answers).done().stdout;
     for part in [
         "input   images",
         "go into the first layer as they are given",
@@ -92,4 +99,18 @@ fn a_person_is_asked_for_what_the_graph_does_not_show() {
     assert_eq!(added["licence"], "CC0-1.0");
     assert_eq!(added["input"]["scale"], 127.5);
     assert_eq!(added["input"]["mean"], serde_json::json!([1.0, 1.0, 1.0]));
+}
+
+/// At the first question, and at the last, in the middle of an answer.
+#[test]
+fn ctrl_c_at_a_question_adds_nothing() {
+    for answers in [
+        "[(b'1 to 7: ', b'\\x03')]",
+        "[(b'1 to 7: ', b'3\\n'), (b'sentence: ', b'CC0'), (b'CC0', b'\\x03')]",
+    ] {
+        let sandbox = Sandbox::new();
+        let said = add_at_a_terminal(&sandbox, answers).exits(130);
+        assert!(said.stdout.contains("stopped"), "{said}");
+        assert!(!sandbox.data().join("models/tiny").exists());
+    }
 }

@@ -14,7 +14,19 @@ pub struct FineTuneArgs {
     #[arg(long, value_name = "FROM")]
     fine_tune: Option<From>,
 
-    /// Fine-tune as this TOML file says (docs/finetuning.md); flags beside it go first
+    /// Learning rate of the head
+    #[arg(long, value_name = "X", value_parser = rate)]
+    head_rate: Option<f64>,
+
+    #[command(flatten)]
+    learn: LearnArgs,
+}
+
+/// Flags of everything that learns by steps.
+#[derive(Args)]
+#[command(next_help_heading = "Learning")]
+pub struct LearnArgs {
+    /// Learn as this TOML file says (docs/finetuning.md); flags beside it go first
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
 
@@ -22,13 +34,9 @@ pub struct FineTuneArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch_size: Option<u16>,
 
-    /// Learning rate of the backbone
+    /// Learning rate (of the backbone, where the head has its own)
     #[arg(long, value_name = "X", value_parser = rate)]
     rate: Option<f64>,
-
-    /// Learning rate of the head
-    #[arg(long, value_name = "X", value_parser = rate)]
-    head_rate: Option<f64>,
 
     /// What may happen to photos that are learned from: flip, flip-vertical,
     /// quarter-turns, rotate=DEGREES, crop=SMALLEST, brightness=X, contrast=X,
@@ -57,7 +65,7 @@ impl FineTuneArgs {
     /// The recipe, if the backbone is to be tuned: the file's, or the default one,
     /// with what the flags say.
     pub fn fine_tuning(&self, shared: &Shared) -> anyhow::Result<Option<FineTuning>> {
-        let mut recipe = match (&self.recipe, &self.fine_tune) {
+        let mut recipe = match (&self.learn.recipe, &self.fine_tune) {
             (Some(path), _) => FineTuning::read(path)?,
             (None, Some(_)) => FineTuning::default(),
             (None, None) => {
@@ -67,22 +75,69 @@ impl FineTuneArgs {
                 return Ok(None);
             }
         };
-        let FineTuneArgs { fine_tune, batch_size, rate, head_rate, augment, .. } = self;
-        let Shared { epochs, seed, class_weights } = shared;
-        if let Some(from) = fine_tune {
+        if let Some(from) = &self.fine_tune {
             recipe.from = from.clone();
         }
-        recipe.epochs = epochs.map_or(recipe.epochs, usize::from);
-        recipe.batch = batch_size.map_or(recipe.batch, usize::from);
-        recipe.seed = seed.unwrap_or(recipe.seed);
-        recipe.class_weights = class_weights.unwrap_or(recipe.class_weights);
-        recipe.rates.backbone = rate.unwrap_or(recipe.rates.backbone);
-        recipe.rates.head = head_rate.unwrap_or(recipe.rates.head);
-        if let Some(augment) = augment {
-            recipe.augment = augment.clone();
-        }
+        self.learn.say(&mut recipe, shared);
+        recipe.rates.head = self.head_rate.unwrap_or(recipe.rates.head);
         recipe.check()?;
         Ok(Some(recipe))
+    }
+
+    /// A flag that means nothing without fine-tuning.
+    fn stray(&self) -> Option<&'static str> {
+        let learn = &self.learn;
+        let given = [
+            (learn.batch_size.is_some(), "--batch-size"),
+            (learn.rate.is_some(), "--rate"),
+            (self.head_rate.is_some(), "--head-rate"),
+            (learn.augment.is_some(), "--augment"),
+            (learn.checkpoints.is_some(), "--checkpoints"),
+            (learn.resume, "--resume"),
+        ];
+        given.into_iter().find_map(|(given, flag)| given.then_some(flag))
+    }
+
+    /// As [`LearnArgs::checkpoints`].
+    pub fn checkpoints(&self, output: &Path) -> Checkpoints {
+        self.learn.checkpoints(output)
+    }
+
+    /// As [`LearnArgs::forgets_checkpoints`].
+    pub fn forgets_checkpoints(&self) -> bool {
+        self.learn.forgets_checkpoints()
+    }
+}
+
+impl LearnArgs {
+    /// The recipe of a network that begins with random weights.
+    pub fn from_nothing(
+        &self,
+        epochs: Option<u16>,
+        seed: Option<u64>,
+    ) -> anyhow::Result<FineTuning> {
+        let mut recipe = match &self.recipe {
+            Some(path) => FineTuning::read(path)?,
+            None => FineTuning::from_nothing(),
+        };
+        self.say(&mut recipe, &Shared { epochs, seed, class_weights: None });
+        // There is no head apart from the network, nor a part that is frozen.
+        recipe.rates.head = recipe.rates.backbone;
+        recipe.from = From::All;
+        recipe.check()?;
+        Ok(recipe)
+    }
+
+    fn say(&self, recipe: &mut FineTuning, shared: &Shared) {
+        let Shared { epochs, seed, class_weights } = shared;
+        recipe.epochs = epochs.map_or(recipe.epochs, usize::from);
+        recipe.batch = self.batch_size.map_or(recipe.batch, usize::from);
+        recipe.seed = seed.unwrap_or(recipe.seed);
+        recipe.class_weights = class_weights.unwrap_or(recipe.class_weights);
+        recipe.rates.backbone = self.rate.unwrap_or(recipe.rates.backbone);
+        if let Some(augment) = &self.augment {
+            recipe.augment = augment.clone();
+        }
     }
 
     /// Where checkpoints go, for a bundle.
@@ -98,19 +153,6 @@ impl FineTuneArgs {
     /// Whether they were only for the case that the run is interrupted.
     pub fn forgets_checkpoints(&self) -> bool {
         self.checkpoints.is_none()
-    }
-
-    /// A flag that means nothing without fine-tuning.
-    fn stray(&self) -> Option<&'static str> {
-        let given = [
-            (self.batch_size.is_some(), "--batch-size"),
-            (self.rate.is_some(), "--rate"),
-            (self.head_rate.is_some(), "--head-rate"),
-            (self.augment.is_some(), "--augment"),
-            (self.checkpoints.is_some(), "--checkpoints"),
-            (self.resume, "--resume"),
-        ];
-        given.into_iter().find_map(|(given, flag)| given.then_some(flag))
     }
 }
 

@@ -166,9 +166,9 @@ fn run(error: &RunError) -> Option<String> {
 
 fn report(error: &ReportError) -> Option<String> {
     match error {
-        ReportError::TooFew { .. } => Some(
-            "add photos, or hold fewer of them out with --test-share".to_owned(),
-        ),
+        ReportError::TooFew { .. } => {
+            Some("add photos, or hold fewer of them out with --test-share".to_owned())
+        }
         ReportError::Strict { .. } => {
             Some("mend or remove them; without --strict they are skipped and listed".to_owned())
         }

@@ -98,7 +98,7 @@ pub fn network() -> Network {
             ];
             known.iter().map(PathBuf::from).find(|path| path.is_file())
         });
-    Network { proxy, certificates }
+    Network { proxy, certificates, ..Network::default() }
 }
 
 /// `libonnxruntime.so` of a folder, and after it the versioned names that

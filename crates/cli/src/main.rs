@@ -8,6 +8,7 @@ use clap::Parser;
 mod args;
 mod bundle_args;
 mod cmd;
+mod feature_args;
 mod fine_tune_args;
 mod hint;
 mod input_args;

@@ -11,7 +11,7 @@ use graft_spec::ImageSpec;
 use crate::catalogue::{Entry, ModelSpec, OutputSpec};
 use crate::digest::Digest;
 use crate::onnx_file;
-use crate::stated::{StatedError, StatedInput, complete, shape_text};
+use crate::stated::{StatedError, StatedInput, complete, shape_text, sized};
 
 /// A pretrained network and the tensor at which a head will be grafted.
 #[derive(Clone, Debug)]
@@ -123,6 +123,13 @@ impl Pretrained {
         whole(graph, origin, stated, &OutputSpec::default())
     }
 
+    /// Of a network that was made here: its input is known.
+    pub(crate) fn of_graph(graph: Graph, origin: Origin, input: ImageSpec) -> Pretrained {
+        let features = Some(graft_onnx::FEATURES.to_owned());
+        let output = OutputSpec { features, logits: None };
+        Pretrained { origin, input, output, graph }
+    }
+
     /// All of it.
     pub fn graph(&self) -> &Graph {
         &self.graph
@@ -178,7 +185,8 @@ impl Pretrained {
     }
 
     fn backbone(&self, graph: Graph, at: String) -> Result<Backbone, BackboneError> {
-        let graph = graph.simplified();
+        // What a head of the old network fixed may be free without it.
+        let graph = graph.simplified().with_dynamic_batch();
         let features = &graph.outputs()[0];
         let Some(Dim::Fixed(feature_length)) = features.shape.as_ref().and_then(|s| s.last())
         else {
@@ -194,7 +202,7 @@ impl Pretrained {
             origin: self.origin.clone(),
             input: self.input.clone(),
             at,
-            batch: self.graph.batch(),
+            batch: graph.batch(),
             graph,
         })
     }
@@ -252,5 +260,8 @@ fn whole(
 ) -> Result<Pretrained, BackboneError> {
     let input = complete(&graph, stated)
         .map_err(|source| BackboneError::Input { name: origin.name.clone(), source })?;
+    let graph = sized(graph, &input)
+        .map_err(|e| BackboneError::Graph { name: origin.name.clone(), source: Box::new(e) })?;
+    let graph = graph.with_dynamic_batch();
     Ok(Pretrained { origin, input: input.image, output: output.clone(), graph })
 }

@@ -41,6 +41,7 @@ pub mod catalogue;
 mod causes;
 pub mod compare;
 pub mod cuts;
+pub mod develop;
 pub mod digest;
 pub mod engine;
 pub mod evaluate;

@@ -1,7 +1,7 @@
 //! The input of a network of which there is no `model.toml`: what its graph
 //! shows, and what a person must state. Nothing is guessed.
 
-use graft_onnx::{Dim, Graph};
+use graft_onnx::{Dim, Graph, GraphError, TensorInfo};
 use graft_spec::{Colour, Fit, ImageSpec, Layout, SpecError};
 
 use crate::catalogue::InputSpec;
@@ -159,6 +159,23 @@ pub fn complete(graph: &Graph, stated: &StatedInput) -> Result<InputSpec, Stated
     Ok(InputSpec { tensor: Some(input.name.clone()), image })
 }
 
+/// The graph with the size that photos will have, where it leaves that open. The
+/// batch stays as it is.
+pub(crate) fn sized(graph: Graph, input: &InputSpec) -> Result<Graph, GraphError> {
+    let inputs = graph.inputs();
+    let is_it = |i: &&TensorInfo| input.tensor.as_ref().is_none_or(|tensor| *tensor == i.name);
+    let Some(tensor) = inputs.iter().find(is_it) else { return Ok(graph) };
+    let is_open = |dim: &Dim| !matches!(dim, Dim::Fixed(_));
+    match &tensor.shape {
+        Some(shape) if !shape.iter().skip(1).any(is_open) => Ok(graph),
+        _ => {
+            let mut shape = input.image.shape(1).map(|n| Dim::Fixed(n as u64));
+            shape[0] = Dim::Unknown;
+            graph.with_input_shape(&tensor.name, &shape)
+        }
+    }
+}
+
 /// `[N, 3, 224, 224]`, or `unknown`.
 pub fn shape_text(shape: Option<&[Dim]>) -> String {
     let Some(shape) = shape else { return "unknown".to_owned() };
@@ -194,7 +211,7 @@ pub enum FileError {
     Read { path: std::path::PathBuf, source: std::io::Error },
     /// Not a usable graph.
     #[error("{} is not a usable ONNX file", path.display())]
-    Graph { path: std::path::PathBuf, source: Box<graft_onnx::GraphError> },
+    Graph { path: std::path::PathBuf, source: Box<GraphError> },
     /// Something is missing or wrong.
     #[error("{0}")]
     Stated(#[from] StatedError),

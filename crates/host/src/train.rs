@@ -288,7 +288,7 @@ fn nearest_runnable(backbone: &Backbone) -> Option<String> {
 }
 
 /// A class without a photo to learn from would make a head that never answers it.
-fn check_classes(
+pub(crate) fn check_classes(
     labels: &Labels,
     usable: &[&Example],
     sides: &Sides,
@@ -304,7 +304,7 @@ fn check_classes(
     }
 }
 
-fn note_leaks(
+pub(crate) fn note_leaks(
     features: &Features,
     usable: &[&Example],
     sides: &Sides,
@@ -335,7 +335,7 @@ fn note_leaks(
     Ok(found)
 }
 
-fn learn(
+pub(crate) fn learn(
     features: &Features,
     usable: &[&Example],
     sides: &Sides,
@@ -457,6 +457,9 @@ fn fine_tune(
         classes,
         recipe,
         options: place.options,
+        // Those of a small task are worse than the source's, and a batch's worse
+        // still.
+        statistics: graft_onnx::Statistics::Frozen,
         checkpoints: place.checkpoints,
     };
     let tuned = finetune::tune(&task, on).map_err(fail)?;

@@ -39,7 +39,7 @@ mod raw;
 mod synthetic;
 
 #[cfg(feature = "decode")]
-pub use decode::{DecodeError, MAX_PIXELS, MAX_SIDE, PictureFormat, decode};
+pub use decode::{DecodeError, MAX_PIXELS, MAX_SIDE, PictureFormat, decode, decode_within};
 pub use frame::{Frame, FrameError, Picture};
 pub use hash::tensor_sha256;
 pub use prepare::Preparer;

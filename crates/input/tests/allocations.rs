@@ -1,7 +1,7 @@
 //! What one frame costs in allocations, once frames of its size have been seen.
 
-use std::alloc::{GlobalAlloc, Layout as Memory, System};
-use std::cell::Cell;
+#[path = "../../../tests/counting.rs"]
+mod counting;
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
@@ -9,39 +9,10 @@ use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use graft_input::{Preparer, synthetic, tensor_sha256};
 use graft_spec::{Colour, Fit, ImageSpec, Layout};
 
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: everything is passed to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Memory) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller's promise is the one this needs.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Memory) {
-        // SAFETY: the caller's promise is the one this needs.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Memory, size: usize) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller's promise is the one this needs.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn counted(work: impl FnOnce()) -> usize {
-    let before = COUNT.get();
+fn counted(work: impl FnOnce()) -> u64 {
+    let before = counting::of_this_thread();
     work();
-    COUNT.get() - before
+    counting::of_this_thread() - before
 }
 
 fn spec(fit: Fit) -> ImageSpec {
@@ -59,7 +30,7 @@ fn spec(fit: Fit) -> ImageSpec {
 }
 
 /// Of the second frame of that size.
-fn of_a_frame(fit: Fit, width: u32, height: u32) -> usize {
+fn of_a_frame(fit: Fit, width: u32, height: u32) -> u64 {
     let spec = spec(fit);
     let picture = synthetic(1, width, height);
     let mut preparer = Preparer::new(&spec).unwrap();

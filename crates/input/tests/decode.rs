@@ -1,5 +1,5 @@
 //! Decoding against Pillow's, of small files of every format and mode.
-#![cfg(feature = "decode")]
+#![cfg(feature = "formats")]
 
 use graft_input::{DecodeError, PictureFormat, decode};
 

@@ -1,7 +1,7 @@
 //! Files that are no pictures, or no longer.
-#![cfg(feature = "decode")]
+#![cfg(feature = "formats")]
 
-use graft_input::{DecodeError, MAX_SIDE, PictureFormat, decode};
+use graft_input::{DecodeError, MAX_PIXELS, MAX_SIDE, PictureFormat, decode, decode_within};
 
 fn read(name: &str) -> Vec<u8> {
     let path = format!("{}/tests/fixtures/decoded/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -53,7 +53,7 @@ fn a_size_is_refused_before_it_is_allocated() {
     let check = |width, height| {
         assert_eq!(
             decode(&png_header(width, height), [0; 3]),
-            Err(DecodeError::TooLarge { width, height })
+            Err(DecodeError::TooLarge { width, height, max_pixels: MAX_PIXELS })
         );
     };
     // 30 GB of RGB, were it made.
@@ -63,7 +63,26 @@ fn a_size_is_refused_before_it_is_allocated() {
     let mut jpeg = read("rgb_444.jpg");
     let frame = jpeg.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
     jpeg[frame + 5..frame + 9].copy_from_slice(&[0xff; 4]);
-    assert_eq!(decode(&jpeg, [0; 3]), Err(DecodeError::TooLarge { width: 65_535, height: 65_535 }));
+    let (width, height, max_pixels) = (65_535, 65_535, MAX_PIXELS);
+    assert_eq!(decode(&jpeg, [0; 3]), Err(DecodeError::TooLarge { width, height, max_pixels }));
+}
+
+/// A board that has no memory for what others read.
+#[test]
+fn a_lower_limit_holds_for_every_format() {
+    for name in ["rgb.png", "rgb_444.jpg", "rgb.bmp", "palette.gif", "rgb.tif", "lossless.webp"] {
+        let bytes = read(name);
+        let whole = decode(&bytes, [0; 3]).unwrap();
+        let (width, height) = (whole.width(), whole.height());
+        let pixels = u64::from(width * height);
+        assert_eq!(decode_within(&bytes, [0; 3], pixels).as_ref(), Ok(&whole), "{name}");
+        let max_pixels = pixels - 1;
+        let refused = DecodeError::TooLarge { width, height, max_pixels };
+        assert_eq!(decode_within(&bytes, [0; 3], max_pixels), Err(refused), "{name}");
+    }
+    // A higher limit is none.
+    let large = decode_within(&png_header(100_000, 100_000), [0; 3], u64::MAX);
+    assert!(matches!(large, Err(DecodeError::TooLarge { max_pixels: MAX_PIXELS, .. })));
 }
 
 /// For every length of the file: an error or the whole picture, never a part.

@@ -50,8 +50,14 @@ impl Graph {
             (Err(_), [only]) => only.name().to_owned(),
             (Err(_), _) => return Vec::new(),
         };
+        self.cut_points_to(&last)
+    }
+
+    /// The places to cut on the way from the input to a tensor, itself the last. Of a
+    /// network without its classifier: its output, whatever stands before it.
+    pub fn cut_points_to(&self, last: &str) -> Vec<CutPoint> {
         let facts = self.facts(BatchAs::Declared);
-        let flow = self.flow(&[&last]);
+        let flow = self.flow(&[last]);
         let depths = self.depths();
         let sensible = flow.narrows.iter().filter(|tensor| {
             **tensor == last

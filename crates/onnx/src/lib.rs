@@ -36,6 +36,7 @@
 
 mod architecture;
 mod autodiff;
+mod batch;
 pub mod caffe;
 mod check;
 mod classifier;

@@ -79,3 +79,89 @@ impl Graph {
         if values.len() <= CHANNELS { values } else { Vec::new() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+    use crate::proto::{GraphProto, ModelProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
+
+    fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
+        NodeProto {
+            op_type: Some(op.into()),
+            input: inputs.iter().map(|&i| i.into()).collect(),
+            output: vec![output.into()],
+            ..NodeProto::default()
+        }
+    }
+
+    fn floats(name: &str, values: &[f32]) -> TensorProto {
+        TensorProto {
+            name: Some(name.into()),
+            dims: vec![values.len() as i64],
+            data_type: Some(1),
+            float_data: values.to_vec(),
+            ..TensorProto::default()
+        }
+    }
+
+    fn value(name: &str) -> ValueInfoProto {
+        ValueInfoProto { name: Some(name.into()), ..ValueInfoProto::default() }
+    }
+
+    /// A network that takes bytes, channels last, and subtracts ImageNet's mean itself.
+    fn prepares(last: NodeProto) -> Graph {
+        let nodes = vec![
+            node("Cast", &["bytes"], "floats"),
+            node("Sub", &["floats", "mean"], "centred"),
+            node("Div", &["centred", "deviation"], "prepared"),
+            node("Transpose", &["prepared"], "planes"),
+            node("BatchNormalization", &["planes", "s", "s", "s", "s"], "normal"),
+            last,
+        ];
+        let weights = vec![
+            floats("mean", &[123.675, 116.28, 103.53]),
+            floats("deviation", &[58.0]),
+            floats("s", &[1.0; 3]),
+            floats("w", &[0.0; 96]),
+        ];
+        let model = ModelProto {
+            ir_version: Some(8),
+            opset_import: vec![OperatorSetIdProto { domain: None, version: Some(13) }],
+            graph: Some(GraphProto {
+                node: nodes,
+                initializer: weights,
+                input: vec![value("bytes")],
+                output: vec![value("y")],
+                ..GraphProto::default()
+            }),
+            ..ModelProto::default()
+        };
+        Graph::parse(&model.encode_to_vec()).expect("a right model")
+    }
+
+    #[test]
+    fn what_a_graph_does_to_its_pixels_is_told_up_to_the_first_layer() {
+        let graph = prepares(node("Conv", &["normal", "w"], "y"));
+        let steps = graph.input_steps("bytes");
+        let found: Vec<(&str, &[f32])> =
+            steps.iter().map(|step| (step.operator.as_str(), step.values.as_slice())).collect();
+        let expected: [(&str, &[f32]); 5] = [
+            ("Cast", &[]),
+            ("Sub", &[123.675, 116.28, 103.53]),
+            ("Div", &[58.0]),
+            ("Transpose", &[]),
+            ("BatchNormalization", &[]),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(graph.input_steps("no such input"), []);
+        // Where the picture goes two ways, nobody can say what follows is a preparation.
+        let forked = prepares(node("Add", &["normal", "planes"], "y"));
+        assert_eq!(forked.input_steps("bytes").len(), 4);
+        // A factor that was learned for each of 96 places is no preparation to be told.
+        let learned = prepares(node("Mul", &["w", "normal"], "y"));
+        let last = learned.input_steps("bytes").pop().expect("six steps");
+        assert_eq!((last.operator.as_str(), last.values.len()), ("Mul", 0));
+    }
+}

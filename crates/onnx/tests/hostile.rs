@@ -63,6 +63,8 @@ fn exercise(bytes: &[u8]) {
         for input in graph.inputs() {
             let _ = graph.clone().with_input_shape(&input.name, &two);
         }
+        let free = graph.clone().with_dynamic_batch();
+        assert_eq!(Graph::parse(&free.to_bytes()).expect("our own bytes"), free);
         let tensors = graph.tensors();
         let head = |inputs| HeadWeights {
             layers: vec![DenseLayer {

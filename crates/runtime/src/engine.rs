@@ -1,5 +1,6 @@
 mod nnef;
 mod onnx;
+mod optimise;
 #[cfg(feature = "bench")]
 mod profile;
 #[cfg(feature = "bench")]
@@ -113,7 +114,7 @@ fn plan(wanted: &Wanted<'_>) -> Result<Arc<TypedSimplePlan>, OpenError> {
         ModelFormat::Onnx => onnx::read(wanted)?,
         ModelFormat::Nnef => nnef::read(wanted)?,
     };
-    let model = model.into_optimized().map_err(refused)?;
+    let model = optimise::optimise(model).map_err(refused)?;
     if let Outputs::Named(tensors) = &wanted.outputs {
         for (index, &(name, length)) in tensors.iter().enumerate() {
             check_output(model.output_fact(index).map_err(refused)?, name, length)?;

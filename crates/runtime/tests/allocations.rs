@@ -2,8 +2,8 @@
 //!
 //! A test binary of its own, because it counts for the whole process.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../../tests/counting.rs"]
+mod counting;
 
 use graft_bundle::Bundle;
 use graft_input::{Picture, Preparer, synthetic};
@@ -13,42 +13,13 @@ use tract_onnx::prelude::*;
 
 const TINY: &[u8] = include_bytes!("fixtures/tiny.graft");
 
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: everything is the system allocator's; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// Allocations of each call of `work` once it is warm.
 fn per_call(mut work: impl FnMut()) -> u64 {
     (0..3).for_each(|_| work());
     let calls = 10;
-    let before = COUNT.get();
+    let before = counting::of_this_thread();
     (0..calls).for_each(|_| work());
-    let total = COUNT.get() - before;
+    let total = counting::of_this_thread() - before;
     assert_eq!(total % calls, 0, "some calls allocate more than others");
     total / calls
 }

@@ -52,7 +52,7 @@ impl Answering {
             smoother: smoother(&config.smooth, &loaded),
             loaded,
             smooth: config.smooth.clone(),
-            darkroom: Darkroom::default(),
+            darkroom: Darkroom::new(config.max_pixels),
             keeper,
             metrics,
             mailbox,

@@ -138,6 +138,7 @@ impl Job {
             false => Err(JobError::Range { key, found, least, most }),
         };
         range("top", config.top as u64, 1, 1000)?;
+        range("max_pixels", config.max_pixels, 1, graft_input::MAX_PIXELS)?;
         range("[smooth] window", config.smooth.window as u64, 1, 1000)?;
         range("[smooth] hold", config.smooth.hold.into(), 1, 10_000)?;
         range("[camera] buffers", config.camera.buffers.into(), 2, 32)?;
@@ -294,6 +295,8 @@ mod tests {
     fn numbers_out_of_range_name_their_key() {
         let error = job("source = \"stdin\"\ntop = 0\n").unwrap_err();
         assert_eq!(error.to_string(), "top is 0, must be 1 to 1000");
+        let error = job("source = \"stdin\"\nmax_pixels = 100000001\n").unwrap_err();
+        assert_eq!(error.to_string(), "max_pixels is 100000001, must be 1 to 100000000");
         let error = job("source = \"stdin\"\n[mqtt]\nqos = 3\n").unwrap_err();
         assert_eq!(error.to_string(), "[mqtt] qos is 3, must be 0 to 2");
     }

@@ -1,12 +1,14 @@
 //! From what a source gives to what a network is shown.
 
-use graft_input::{DecodeError, Frame, Picture, RawFrame, RawFrameError, decode};
+use graft_input::{DecodeError, Frame, Picture, RawFrame, RawFrameError, decode_within};
 
 use crate::mailbox::{Captured, Encoding};
 
 /// Buffers that are used for one frame after another.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Darkroom {
+    /// Of a picture file.
+    max_pixels: u64,
     rgb: Vec<u8>,
     picture: Option<Picture>,
 }
@@ -21,6 +23,10 @@ pub(crate) enum Unreadable {
 }
 
 impl Darkroom {
+    pub fn new(max_pixels: u64) -> Darkroom {
+        Darkroom { max_pixels, rgb: Vec::new(), picture: None }
+    }
+
     /// Transparent pixels are laid on `background`.
     pub fn develop<'a>(
         &'a mut self,
@@ -31,8 +37,8 @@ impl Darkroom {
             Encoding::Picture => {
                 // The last one goes first, so that there are never two.
                 self.picture = None;
-                let picture = self.picture.insert(decode(&captured.bytes, background)?);
-                Ok(picture.frame())
+                let picture = decode_within(&captured.bytes, background, self.max_pixels)?;
+                Ok(self.picture.insert(picture).frame())
             }
             Encoding::Raw(layout) => {
                 let raw = RawFrame::new(

@@ -3,11 +3,12 @@
 //!
 //! A test binary of its own, because it counts for the whole process.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "../../../tests/counting.rs"]
+mod counting;
+
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use graft_agent::{Command, parse, run};
@@ -17,33 +18,6 @@ use graft_runtime::Model;
 
 const TINY: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/runtime/tests/fixtures/tiny.graft");
-
-static COUNT: AtomicU64 = AtomicU64::new(0);
-
-struct Counting;
-
-// SAFETY: everything is the system allocator's; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Allocations of one frame in the running agent, by a client that counts while
 /// it reads the answers and allocates nothing itself.
@@ -84,7 +58,7 @@ fn count(socket: &Path) -> f64 {
     let mut piece = [0; 65_536];
     // What is read at once may end anywhere: the last number in it counts.
     while let Ok(length @ 1..) = stream.read(&mut piece) {
-        let now = COUNT.load(Ordering::Relaxed);
+        let now = counting::of_the_process();
         if let Some(sequence) = last_sequence(&piece[..length])
             && sequence >= WARM
         {
@@ -116,9 +90,9 @@ fn of_model(frame: &RawFrame<'_>, width: u32, height: u32) -> u64 {
         model.predict(Frame::new(width, height, &rgb).unwrap()).unwrap();
     };
     (0..3).for_each(|_| answer());
-    let before = COUNT.load(Ordering::Relaxed);
+    let before = counting::of_the_process();
     (0..10).for_each(|_| answer());
-    let all = COUNT.load(Ordering::Relaxed) - before;
+    let all = counting::of_the_process() - before;
     assert_eq!(all % 10, 0, "some frames allocate more than others");
     all / 10
 }

@@ -1,7 +1,8 @@
 //! What one frame allocates in this library: nothing.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../../tests/counting.rs"]
+mod counting;
+
 use std::ptr;
 
 use device::Model;
@@ -15,42 +16,12 @@ use crate::status::graft_status::GRAFT_OK;
 
 const TINY: &[u8] = include_bytes!("../../../crates/runtime/tests/fixtures/tiny.graft");
 
-thread_local! {
-    // A thread's own, as other tests run beside this one.
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: everything is the system allocator's; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// Allocations of each call once it is warm.
 fn per_call(mut call: impl FnMut()) -> u64 {
     (0..3).for_each(|_| call());
-    let before = COUNT.get();
+    let before = counting::of_this_thread();
     call();
-    COUNT.get() - before
+    counting::of_this_thread() - before
 }
 
 /// What the Rust library and those below it allocate for a frame of that size,

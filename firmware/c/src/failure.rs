@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use device::{OpenError, RunError, VerifyError};
 use graft_bundle::{BundleError, SignatureError};
-use graft_input::{DecodeError, RawFrameError};
+use graft_input::{DecodeError, MAX_PIXELS, RawFrameError};
 
 use crate::status::graft_status;
 
@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     StructSize { kind: &'static str, initialiser: &'static str, expected: usize, found: u32 },
     #[error("graft_frame.format is {0}, which is no GRAFT_ format of this version")]
     Format(u32),
+    #[error("max_pixels is {0}, must be 1 to {MAX_PIXELS}")]
+    MaxPixels(u64),
     #[error("the model is in use by another call: a model serves one thread at a time")]
     InUse,
     #[error("the model panicked in an earlier call: close it and open it again")]
@@ -62,6 +64,7 @@ impl Failure {
             | Failure::Length { .. }
             | Failure::StructSize { .. }
             | Failure::Format(_)
+            | Failure::MaxPixels(_)
             | Failure::InUse => GRAFT_MISUSE,
             Failure::File { .. } | Failure::NotAFile { .. } => GRAFT_FILE,
             // A file may fail at any time until its network is read.

@@ -196,7 +196,8 @@ pub unsafe extern "C" fn graft_predict(
 /// apart by their first bytes; EXIF orientation is applied.
 ///
 /// Decoding allocates. A file of a few kilobytes can claim 100 million pixels,
-/// which take 300 MB and more, so limit what strangers may send.
+/// which take 300 MB and more: see graft_limit_pictures(). A library that was built
+/// without the feature "formats" reads JPEG and PNG alone.
 ///
 /// On failure `*answer` is as it was: GRAFT_PICTURE, GRAFT_UNVERIFIED,
 /// GRAFT_ENGINE.
@@ -217,6 +218,24 @@ pub unsafe extern "C" fn graft_predict_picture(
         // SAFETY: `place` found it to be one.
         unsafe { answer.write(found) };
         Ok(())
+    })
+}
+
+/// Says how many pixels a picture file may claim to have, from now on: 1 to 100
+/// million, which is what holds until it is called. Decoding takes 3 to 16 bytes
+/// for each. A larger picture is GRAFT_PICTURE. Frames have the size that their
+/// buffer has, and are not limited.
+///
+/// On failure the limit is as it was: GRAFT_MISUSE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn graft_limit_pictures(
+    model: *mut graft_model,
+    max_pixels: u64,
+) -> graft_status {
+    border::status(|| {
+        // SAFETY: the header demands it of callers.
+        let model = unsafe { pointer::shared(model, "model") }?;
+        model.lock()?.limit_pictures(max_pixels)
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use device::{Answer, Model, Refusal};
 use graft_bundle::{Bundle, BundleFile, verify_signature};
-use graft_input::{RawFrame, decode};
+use graft_input::{MAX_PIXELS, RawFrame, decode_within};
 use graft_spec::{Answer as AnswerSpec, Calibration, ImageSpec, Input};
 
 use crate::failure::Failure;
@@ -33,6 +33,8 @@ pub(crate) struct Running {
     state: State,
     /// The frame in RGB, if it comes in another format.
     rgb: Vec<u8>,
+    /// Of a picture file.
+    max_pixels: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,7 +76,12 @@ impl graft_model {
             width: spec.width,
             height: spec.height,
             calibration,
-            running: Mutex::new(Running { model, state: State::Unverified, rgb: Vec::new() }),
+            running: Mutex::new(Running {
+                model,
+                state: State::Unverified,
+                rgb: Vec::new(),
+                max_pixels: MAX_PIXELS,
+            }),
         }
     }
 
@@ -101,10 +108,18 @@ impl Running {
         Ok(self.model.predict(frame.frame(&mut self.rgb))?)
     }
 
+    pub(crate) fn limit_pictures(&mut self, max_pixels: u64) -> Result<(), Failure> {
+        if !(1..=MAX_PIXELS).contains(&max_pixels) {
+            return Err(Failure::MaxPixels(max_pixels));
+        }
+        self.max_pixels = max_pixels;
+        Ok(())
+    }
+
     pub(crate) fn predict_picture(&mut self, file: &[u8]) -> Result<Answer<'_>, Failure> {
         self.check_verified()?;
         let background = self.spec().background;
-        let picture = decode(file, background)?;
+        let picture = decode_within(file, background, self.max_pixels)?;
         Ok(self.model.predict(picture.frame())?)
     }
 
@@ -135,6 +150,23 @@ mod tests {
 
     fn open() -> graft_model {
         graft_model::open(TINY, None).unwrap()
+    }
+
+    #[test]
+    fn a_picture_of_more_pixels_than_allowed_is_refused() {
+        let png = include_bytes!("../../../crates/input/tests/fixtures/decoded/rgb.png");
+        let picture = graft_input::decode(png, [0; 3]).unwrap();
+        let pixels = u64::from(picture.width() * picture.height());
+        let model = open();
+        let mut running = model.lock().unwrap();
+        running.verify().unwrap();
+        running.limit_pictures(pixels - 1).unwrap();
+        let failure = running.predict_picture(png).unwrap_err();
+        assert_eq!(failure.status(), graft_status::GRAFT_PICTURE);
+        let said = failure.to_string();
+        assert!(said.contains(&format!("at most {} pixels", pixels - 1)), "{said}");
+        running.limit_pictures(pixels).unwrap();
+        assert!(running.predict_picture(png).is_ok());
     }
 
     #[test]

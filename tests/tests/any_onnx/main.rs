@@ -5,6 +5,7 @@
 mod networks;
 mod proof;
 
+use graft_host::backbone::{BackboneError, Pretrained};
 use networks::{Cut, NETWORKS, Network};
 use proof::PROOF;
 
@@ -51,6 +52,57 @@ fn simplified_networks_answer_as_the_files_do() {
     });
 }
 
+/// DenseNet normalises what it joins, and rectifies it before the next convolution:
+/// of its 121 batch normalisations the 59 behind a convolution go. Behind a join its
+/// own scales and shifts, and those of Inception v2, go into what is before them.
+#[test]
+fn what_scales_channels_behind_a_layer_is_gone() {
+    proof::each(|network| {
+        let simple = network.graph().simplified().summary();
+        let count = |operators: &[&str]| -> usize {
+            let of = simple.operators.iter().filter(|o| operators.contains(&o.name.as_str()));
+            of.map(|o| o.count).sum()
+        };
+        let norms = if network.name == "DenseNet-121" { 62 } else { 0 };
+        let free = ["DenseNet-121", "Inception v2"].contains(&network.name);
+        match (count(&["BatchNormalization"]), count(&["Mul", "Add"])) {
+            (left, arithmetic) if left == norms && (arithmetic == 0 || !free) => {
+                Ok(format!("{left} left"))
+            }
+            found => Err(format!("normalisations, scales and shifts left: {found:?}")),
+        }
+    });
+}
+
+/// In ONNX Runtime, three pictures at once against the unchanged file on each of
+/// them: sums are taken in another order, nothing else.
+#[test]
+fn a_batch_that_was_fixed_at_one_answers_each_picture_as_before() {
+    proof::each(|network| {
+        let (found, at) = PROOF.freed(network)?;
+        let said = format!("{found:.1e} at {at:?}");
+        if found <= 1e-5 { Ok(said) } else { Err(said) }
+    });
+}
+
+/// The size of the photos is part of what a person states: with it, what each
+/// cut costs is known where the file leaves height and width free.
+#[test]
+fn every_cut_of_an_opened_network_has_its_multiply_adds() {
+    proof::each(|network| {
+        let whole = network.opened().map_err(|e| e.to_string())?;
+        let cuts = whole.graph().cut_points();
+        let uncounted = cuts.iter().filter(|cut| cut.multiply_adds.exact().is_none()).count();
+        let rising = cuts
+            .windows(2)
+            .all(|pair| pair[0].multiply_adds.exact() <= pair[1].multiply_adds.exact());
+        match (cuts.len(), uncounted, rising) {
+            (1.., 0, true) => Ok(format!("{} cuts", cuts.len())),
+            found => Err(format!("cuts, uncounted, rising: {found:?}")),
+        }
+    });
+}
+
 #[test]
 fn grafted_networks_answer_alike_in_both_engines() {
     proof::each(|network| PROOF.bundled(network));
@@ -61,6 +113,10 @@ impl Network {
         let path = networks::root().join(self.path);
         std::fs::read(&path)
             .unwrap_or_else(|error| panic!("{}: {error}; run make setup", path.display()))
+    }
+
+    fn opened(&self) -> Result<Pretrained, BackboneError> {
+        Pretrained::of_file(&networks::root().join(self.path), &self.stated())
     }
 
     fn graph(&self) -> graft_onnx::Graph {

@@ -3,23 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use graft_host::backbone::{Backbone, BackboneError, Pool, Pretrained};
+use graft_host::backbone::{Backbone, BackboneError, Pool};
 use graft_host::engine::{Engine, LibrarySearch, Network as Session};
 use graft_host::graft::{Description, bundle};
 use graft_host::provider::Provider;
 use graft_input::{Preparer, synthetic};
-use graft_onnx::{DenseLayer, HeadWeights};
+use graft_onnx::{Batch, DenseLayer, Dim, Graph, HeadWeights};
 use graft_spec::{
     BackboneOrigin, Calibration, DataOrigin, EngineOrigin, ImageSpec, Labels, Name, Provenance,
     TestSummary,
 };
 
-use crate::networks::{NETWORKS, Network, root};
+use crate::networks::{NETWORKS, Network};
 
 fn open(network: &Network) -> Result<Backbone, BackboneError> {
-    let whole = Pretrained::of_file(&root().join(network.path), &network.stated())?;
-    whole.cut(Some(network.at()), Pool::Mean)
+    network.opened()?.cut(Some(network.at()), Pool::Mean)
 }
+
+/// Three of the synthetic ones, by their seeds.
+const PICTURES: [u64; 3] = [7, 8, 9];
 
 /// One a process: ONNX Runtime wants it so.
 pub struct Proof {
@@ -60,22 +62,77 @@ impl Proof {
             graph = graph.cut_at(network.at()).unwrap();
         }
         let output = graph.outputs().swap_remove(0).name;
-        let expected = self.run(&graph.to_bytes(), &input, &output);
-        let found = self.run(&graph.simplified().to_bytes(), &input, &output);
-        assert_eq!(expected.len(), found.len(), "{}", network.name);
-        let largest = expected.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
-        assert!(largest.is_finite() && largest > 0.0, "{} says nothing", network.name);
-        let differences = expected.iter().zip(&found).map(|(a, b)| (a - b).abs());
-        differences.fold(0.0, f32::max) / largest
+        let expected = self.run(&graph.to_bytes(), &input, &output, &[7]);
+        let found = self.run(&graph.simplified().to_bytes(), &input, &output, &[7]);
+        difference(network, &expected, &found)
     }
 
-    fn run(&self, model: &[u8], input: &ImageSpec, output: &str) -> Vec<f32> {
+    /// The largest difference of an answer for three pictures at once from the
+    /// file's own for each, when the batch was fixed at 1 and is made free again;
+    /// and of which tensor.
+    pub fn freed(&self, network: &Network) -> Result<(f32, String), String> {
+        let input = open(network).unwrap_or_else(|e| panic!("{}: {e}", network.name)).input;
+        let whole = network.graph();
+        let name = network.stated().tensor.unwrap_or_else(|| whole.inputs().swap_remove(0).name);
+        let one = input.shape(1).map(|length| Dim::Fixed(length as u64));
+        // As it is, and as exporters leave it that trace one example: then shapes
+        // that follow from a batch of 1 are constants.
+        let fixed = whole.clone().with_input_shape(&name, &one).map_err(|e| e.to_string())?;
+        let free = [fixed.clone(), fixed.clone().simplified()].map(Graph::with_dynamic_batch);
+        if fixed.batch() != Batch::Fixed(1) || free.iter().any(|g| g.batch() != Batch::Dynamic) {
+            return Err("stays fixed".to_owned());
+        }
+        let (graph, output, expected) = self.told_apart(network, whole, &input);
+        let fixed = graph.with_input_shape(&name, &one).map_err(|e| e.to_string())?;
+        let mut most = 0.0_f32;
+        for fixed in [fixed.clone(), fixed.simplified()] {
+            let free = fixed.with_dynamic_batch();
+            let found = self.run(&free.to_bytes(), &input, &output, &PICTURES);
+            most = most.max(difference(network, &expected, &found));
+        }
+        Ok((most, output))
+    }
+
+    /// The network up to the last place that answers otherwise for other pictures,
+    /// and what it answers there for each alone. With the constant weights of the
+    /// light models some don't at their end.
+    fn told_apart(
+        &self,
+        network: &Network,
+        whole: Graph,
+        input: &ImageSpec,
+    ) -> (Graph, String, Vec<f32>) {
+        let mut places: Vec<Graph> = Vec::new();
+        if !network.path.contains("/light/") {
+            places.push(whole.clone());
+        }
+        places.push(whole.clone().cut_at(network.at()).expect("a tensor of the network"));
+        let points = whole.cut_points().into_iter().rev();
+        places.extend(points.map(|point| whole.clone().cut_at(&point.tensor).expect("a cut")));
+        for graph in places {
+            let output = graph.outputs().swap_remove(0).name;
+            let model = graph.to_bytes();
+            let alone = |seed| self.run(&model, input, &output, &[seed]);
+            let [first, second, third] = PICTURES;
+            let (first, second) = (alone(first), alone(second));
+            if first != second {
+                let answers = [first, second, alone(third)].concat();
+                return (graph, output, answers);
+            }
+        }
+        panic!("{} says one thing everywhere", network.name)
+    }
+
+    /// The answers for some pictures at once.
+    fn run(&self, model: &[u8], input: &ImageSpec, output: &str, seeds: &[u64]) -> Vec<f32> {
         let mut session = Session::open(&self.engine, model, &Provider::Cpu, 2).unwrap();
-        let mut tensor = vec![0.0; input.tensor_len()];
-        let picture = synthetic(7, input.width, input.height);
-        Preparer::new(input).unwrap().fill(picture.frame(), &mut tensor);
+        let mut tensor = vec![0.0; input.tensor_len() * seeds.len()];
+        let mut preparer = Preparer::new(input).unwrap();
+        for (&seed, slot) in seeds.iter().zip(tensor.chunks_exact_mut(input.tensor_len())) {
+            preparer.fill(synthetic(seed, input.width, input.height).frame(), slot);
+        }
         let mut values = Vec::new();
-        session.run(input.shape(1), &tensor, output, |v| values = v.to_vec()).unwrap();
+        session.run(&input.shape(seeds.len()), &tensor, output, |v| values = v.to_vec()).unwrap();
         values
     }
 
@@ -91,7 +148,7 @@ impl Proof {
         assert_eq!(backbone.feature_length, network.features, "{}", network.name);
         let joined =
             backbone.graph().clone().append_head(&head(network.features)).map_err(|e| text(&e))?;
-        let logits = self.run(&joined.to_bytes(), &backbone.input, graft_onnx::LOGITS);
+        let logits = self.run(&joined.to_bytes(), &backbone.input, graft_onnx::LOGITS, &[7]);
         if !logits.iter().all(|v| v.is_finite() && *v != 0.0) {
             return Err(format!("answers {logits:?}"));
         }
@@ -106,6 +163,15 @@ impl Proof {
         let difference = made.references_max_abs_diff / temperature;
         Ok(format!("{:.1} MB, differs by {difference:.1e}", made.bytes.len() as f64 / 1e6))
     }
+}
+
+/// The largest difference, as a share of the largest value.
+fn difference(network: &Network, expected: &[f32], found: &[f32]) -> f32 {
+    assert_eq!(expected.len(), found.len(), "{}", network.name);
+    let largest = expected.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+    assert!(largest.is_finite() && largest > 0.0, "{} says nothing", network.name);
+    let differences = expected.iter().zip(found).map(|(a, b)| (a - b).abs());
+    differences.fold(0.0, f32::max) / largest
 }
 
 /// Three classes on features, with a hidden layer between, of either sign.

@@ -66,6 +66,28 @@ fn a_full_disk_loses_nothing() {
     disk::refuses(&sandbox, Disk::Full, &export, KEPT_FILE);
 }
 
+/// A checkpoint of an earlier epoch is worth hours.
+#[test]
+fn a_disk_that_is_full_after_an_epoch_keeps_the_one_before() {
+    const CHECKPOINT: &str = "checkpoint.bin";
+    let sandbox = sandbox();
+    let recipe = sandbox.write("long.toml", "epochs = 1000\nbatch = 2\npatience = 0\n");
+    let tune = |output: &str| {
+        let mut command = train_into(&sandbox, output);
+        command.arg("--recipe").arg(&recipe).args(["--checkpoints", "."]);
+        command
+    };
+    let mut begun = tune("task.graft").stderr(std::process::Stdio::null()).spawn().unwrap();
+    while !sandbox.path(CHECKPOINT).exists() {
+        assert!(begun.try_wait().unwrap().is_none(), "it ended without a checkpoint");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    begun.kill().unwrap();
+    begun.wait().unwrap();
+    let mut on = tune("../task.graft");
+    disk::refuses(&sandbox, Disk::Full, on.arg("--resume"), CHECKPOINT);
+}
+
 #[test]
 fn a_read_only_folder_loses_nothing() {
     let sandbox = sandbox();

@@ -21,7 +21,6 @@ fn run(graph: &Graph, shape: &[usize], data: &[f32]) -> Vec<f32> {
     let output = graph.outputs().remove(0).name;
     let mut network = Network::open(engine(), &graph.to_bytes(), &Provider::Cpu, 2)
         .unwrap_or_else(|e| panic!("{output}: {e}"));
-    let shape = shape.try_into().expect("four axes");
     let mut values = Vec::new();
     network
         .run(shape, data, &output, |found| values.extend_from_slice(found))
@@ -89,10 +88,16 @@ fn dilation_transposed_convolution_and_changes_of_shape() {
     check_own("shapes_like", Form::Today);
 }
 
+/// Against Caffe's own definitions; see make.py.
+#[test]
+fn what_works_value_by_value_and_rare_forms_of_dense_layers() {
+    check_own("formulas_like", Form::Today);
+}
+
 /// A batch of two gives what each gives alone.
 #[test]
 fn photos_do_not_mix() {
-    for name in ["alexnet_like", "inception_like", "faces_like", "shapes_like"] {
+    for name in ["alexnet_like", "inception_like", "faces_like", "shapes_like", "formulas_like"] {
         let expected = expected::network(name);
         let prototxt = fixture(&format!("{name}.prototxt"));
         let net = caffe::read(&prototxt, &expected.caffemodel(Form::Today)).expect("a network");

@@ -7,12 +7,11 @@ use graft_host::Skipped;
 use graft_host::cuts::{Cut, Cuts, Rule, cuts};
 use graft_host::engine::{Engine, cpu_features};
 use graft_host::examples::Dataset;
-use graft_host::features::FeatureOptions;
 use graft_host::progress::Event;
 use serde::Serialize;
 
-use crate::args::{Context, ProviderArgs, part};
-use crate::input_args::InputArgs;
+use crate::args::{Context, part};
+use crate::feature_args::{FeatureArgs, FoldArgs};
 use crate::locations::Locations;
 use crate::model_args::{CutsArgs, pretrained};
 use crate::output::{Outcome, print};
@@ -42,27 +41,15 @@ pub struct Cmd {
     #[command(flatten)]
     cuts: CutsArgs,
 
-    /// Folds of cross-validation
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
-    folds: u16,
-
     /// Share of the photos that is held out, if the data set doesn't say
     #[arg(long, value_name = "SHARE", default_value_t = 0.25, value_parser = part)]
     test_share: f64,
 
-    /// Of splits and folds
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
-
-    /// Neither look for features nor keep them
-    #[arg(long)]
-    no_cache: bool,
+    #[command(flatten)]
+    division: FoldArgs,
 
     #[command(flatten)]
-    provider: ProviderArgs,
-
-    #[command(flatten)]
-    input: InputArgs,
+    features: FeatureArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -114,17 +101,13 @@ impl Cmd {
             RuleName::Auto => Rule::OneStandardError,
             RuleName::Best => Rule::Best,
         };
-        let recipe = self.cuts.recipe(rule, self.folds, self.test_share, self.seed)?;
+        let FoldArgs { folds, seed } = self.division;
+        let recipe = self.cuts.recipe(rule, folds, self.test_share, seed)?;
         let dataset = Dataset::open(&self.data)?;
         dataset.checked_labels(&self.data)?;
-        let pretrained = pretrained(&self.model, &self.input, &locations)?;
+        let pretrained = pretrained(&self.model, &self.features.input, &locations)?;
         let engine = Engine::load(&locations.onnx_runtime(context.global))?;
-        let options = FeatureOptions {
-            provider: self.provider.provider(&locations),
-            threads: context.global.threads(),
-            batch: None,
-            cache: (!self.no_cache).then(|| locations.features()),
-        };
+        let options = self.features.options(None, context, &locations);
         let mut display = Display::new(context);
         let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
         let mut found = cuts(&engine, &pretrained, &dataset, &recipe, &options, &mut on)?;
@@ -139,7 +122,7 @@ impl Cmd {
             onnx_runtime: engine.version().to_owned(),
             cpu: cpu_features(),
             threads: options.threads,
-            seed: self.seed,
+            seed,
             total_seconds: start.elapsed().as_secs_f64(),
         };
         print(context.global, "cuts", &report, || text::cuts::result(&report))?;

@@ -11,6 +11,7 @@ pub mod cache;
 pub mod compare;
 pub mod completions;
 pub mod cuts;
+pub mod develop;
 pub mod doctor;
 pub mod evaluate;
 pub mod export;
@@ -50,6 +51,7 @@ verbs! {
     Inspect(inspect) = "inspect",
     Rank(rank) = "rank",
     Train(train) = "train",
+    Develop(develop) = "develop",
     Cuts(cuts) = "cuts",
     Report(report) = "report",
     Evaluate(evaluate) = "evaluate",

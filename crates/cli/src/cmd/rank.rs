@@ -6,13 +6,12 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use graft_host::engine::Engine;
 use graft_host::examples::Dataset;
-use graft_host::features::FeatureOptions;
 use graft_host::progress::Event;
 use graft_host::rank::{Candidate, Latencies, Metric, RankRecipe, Ranking, Told, rank};
 use serde::Serialize;
 
-use crate::args::{Context, ProviderArgs};
-use crate::input_args::InputArgs;
+use crate::args::Context;
+use crate::feature_args::{FeatureArgs, FoldArgs};
 use crate::locations::Locations;
 use crate::output::{Outcome, print};
 use crate::progress::Display;
@@ -49,27 +48,15 @@ pub struct Cmd {
     #[arg(long, value_name = "FILE,…", value_delimiter = ',')]
     latency: Vec<PathBuf>,
 
-    /// Folds of cross-validation
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
-    folds: u16,
-
-    /// Of the choice of photos and the folds
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
-
     /// A photo that can't be used is an error
     #[arg(long)]
     strict: bool,
 
-    /// Neither look for features nor keep them
-    #[arg(long)]
-    no_cache: bool,
+    #[command(flatten)]
+    division: FoldArgs,
 
     #[command(flatten)]
-    provider: ProviderArgs,
-
-    #[command(flatten)]
-    input: InputArgs,
+    features: FeatureArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -114,20 +101,15 @@ impl Cmd {
         let labels = dataset.checked_labels(&self.data)?;
         let candidates = self.candidates(&locations)?;
         let engine = Engine::load(&locations.onnx_runtime(context.global))?;
-        let options = FeatureOptions {
-            provider: self.provider.provider(&locations),
-            threads: context.global.threads(),
-            batch: None,
-            cache: (!self.no_cache).then(|| locations.features()),
-        };
+        let options = self.features.options(None, context, &locations);
         let mut display = Display::new(context);
         let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
         let ranking = rank(&engine, candidates, &dataset, &labels, &recipe, &options, &mut on)?;
         context.go_on()?;
         let report = Report {
             ranking,
-            folds: self.folds,
-            seed: self.seed,
+            folds: self.division.folds,
+            seed: self.division.seed,
             provider: options.provider.name(),
             onnx_runtime: engine.version().to_owned(),
             threads: options.threads,
@@ -144,8 +126,8 @@ impl Cmd {
         };
         Ok(RankRecipe {
             examples: self.examples as usize,
-            folds: self.folds.into(),
-            seed: self.seed,
+            folds: self.division.folds.into(),
+            seed: self.division.seed,
             by: match self.by {
                 By::Probe => Metric::Probe,
                 By::Neighbours => Metric::Neighbours,
@@ -168,7 +150,7 @@ impl Cmd {
         }
         let mut seen = HashSet::new();
         let once = self.models.iter().filter(|name| seen.insert(name.as_str()));
-        let stated = self.input.stated();
+        let stated = self.features.input.stated();
         Ok(once.map(|name| Candidate::named(&folder, name, &stated)).collect::<Result<_, _>>()?)
     }
 }

@@ -15,9 +15,10 @@ impl fmt::Display for Escaped<'_> {
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
                 // No letters to HTML, and marks that would turn around what follows.
-                '\0'..='\x08' | '\x0b'..='\x1f' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                    f.write_str("\u{fffd}")?
-                }
+                '\0'..='\x08'
+                | '\x0b'..='\x1f'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}' => f.write_str("\u{fffd}")?,
                 _ => write!(f, "{letter}")?,
             }
         }

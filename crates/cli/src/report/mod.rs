@@ -12,7 +12,6 @@ use base64::engine::general_purpose::STANDARD;
 use graft_host::report::{Exemplar, Method, TransferReport, Verdict};
 
 use self::escape::Escaped;
-use crate::text::percent;
 
 const STYLE: &str = include_str!("style.css");
 /// What a browser may load for the page: pictures that are in it.
@@ -35,7 +34,7 @@ pub fn page(report: &TransferReport, data: &str) -> anyhow::Result<String> {
         report.labels.len(),
         report.trained,
         report.tested,
-        words::summary(report),
+        unbroken(&words::summary(report)),
     );
     verdicts(&mut html, report);
     curves(&mut html, report)?;
@@ -71,7 +70,12 @@ fn verdicts(html: &mut String, report: &TransferReport) {
                 Verdict::NoDifferenceSeen => "none",
                 Verdict::Hurts => "hurts",
             };
-            let _ = writeln!(html, "<li class=\"{class}\"><b>{}</b>{}</li>", said.head, said.body);
+            let _ = writeln!(
+                html,
+                "<li class=\"{class}\"><b>{}</b>{}</li>",
+                said.head,
+                unbroken(&said.body)
+            );
         }
         *html += "</ul>\n";
     }
@@ -104,14 +108,14 @@ fn curves(html: &mut String, report: &TransferReport) -> anyhow::Result<()> {
     };
     let _ = writeln!(
         html,
-        "<figure>{svg}<figcaption>By photos, after training. Bands are 95 % intervals; the dashed \
+        "<figure>{svg}<figcaption>Answered right by photos, after training. Bands are 95 % intervals; the dashed \
          level is always the same answer ({}).{beyond}</figcaption></figure>",
         percent(report.baseline_accuracy)
     );
     if let Some(svg) = plots::by_epoch(&report.methods, report.baseline_accuracy)? {
         let _ = writeln!(
             html,
-            "<figure>{svg}<figcaption>By epochs, with all {} photos; 0 is before the first. A head on \
+            "<figure>{svg}<figcaption>Answered right by epochs, with all {} photos; 0 is before the first. A head on \
              a frozen backbone is solved and has no epochs.</figcaption></figure>",
             report.trained
         );
@@ -142,14 +146,39 @@ fn curves(html: &mut String, report: &TransferReport) -> anyhow::Result<()> {
 
 fn forecasts(html: &mut String, report: &TransferReport) {
     *html += "<h2>What more labels would bring</h2>\n";
-    let mut any = false;
-    for curves in &report.methods {
-        if let Some(forecast) = &curves.forecast {
-            any = true;
-            let _ = writeln!(html, "<p>{}</p>", words::forecast(curves, forecast));
+    let all: Vec<_> = report
+        .methods
+        .iter()
+        .filter_map(|curves| Some((curves, curves.forecast.as_ref()?)))
+        .collect();
+    if let Some((_, first)) = all.first() {
+        *html += "<div class=\"scroll\"><table>\n<thead><tr><th></th>";
+        for at in &first.at {
+            let (times, examples) = (at.times, at.examples);
+            let _ = write!(html, "<th>{times}× ({examples:.0} photos)</th><th>95 %</th>");
         }
+        *html += "</tr></thead>\n<tbody>\n";
+        for (curves, forecast) in &all {
+            let (class, method) = (class(curves.method), curves.method.words());
+            let _ = write!(html, "<tr><td class=\"{class}\">{method}</td>");
+            for at in &forecast.at {
+                let [low, high] = at.interval.map(|bound| 100.0 * bound);
+                let _ = write!(
+                    html,
+                    "<td>{}</td><td class=\"quiet\">{low:.1} to {high:.1}</td>",
+                    percent(at.accuracy)
+                );
+            }
+            *html += "</tr>\n";
+        }
+        *html += "</tbody></table></div>\n<ul class=\"small\">\n";
+        for (curves, forecast) in &all {
+            let method = words::capital(curves.method.words());
+            let _ = writeln!(html, "<li>{method}: {}</li>", unbroken(&words::law(forecast)));
+        }
+        *html += "</ul>\n";
     }
-    *html += match any {
+    *html += match !all.is_empty() {
         true => {
             "<p class=\"quiet\">Fitted to the mean errors by least squares, the exponent between 0.05 \
              and 2 (Hestness et al. 2017). The intervals are over samples of seeds and of held-out \
@@ -194,7 +223,8 @@ fn shown(html: &mut String, report: &TransferReport) -> anyhow::Result<()> {
     let svg = plots::reliability(&shown.reliability, shown.method)?;
     let calibrated = match shown.method {
         Method::Frozen => format!("calibrated at temperature {:.2}", shown.temperature),
-        _ => "not calibrated: all photos were learned from, and none were left to do it by".to_owned(),
+        _ => "not calibrated: all photos were learned from, and none were left to do it by"
+            .to_owned(),
     };
     let _ = writeln!(
         html,
@@ -211,7 +241,7 @@ fn shown(html: &mut String, report: &TransferReport) -> anyhow::Result<()> {
 fn confusion(html: &mut String, report: &TransferReport) {
     let e = &report.shown.evaluation;
     *html += "<h3>Confusion</h3>\n<div class=\"scroll\"><table class=\"matrix\">\n<thead><tr>\
-              <th class=\"label\">is ＼ answered</th>";
+              <th class=\"label\">is ↓ answered →</th>";
     for class in &e.classes {
         let _ = write!(html, "<th class=\"label\">{}</th>", Escaped(&class.label));
     }
@@ -242,7 +272,10 @@ fn photos(html: &mut String, title: &str, exemplars: &[Exemplar], none: &str) {
         match &photo.thumbnail {
             Some(jpeg) => {
                 let data = STANDARD.encode(jpeg);
-                let _ = write!(html, "<img src=\"data:image/jpeg;base64,{data}\" alt=\"{name}\" title=\"{path}\">");
+                let _ = write!(
+                    html,
+                    "<img src=\"data:image/jpeg;base64,{data}\" alt=\"{name}\" title=\"{path}\">"
+                );
             }
             None => *html += "<span class=\"none\">not shown</span>",
         }
@@ -313,6 +346,15 @@ fn provenance(html: &mut String, report: &TransferReport) {
             Escaped(recipe)
         );
     }
+}
+
+/// That a line does not end before the sign.
+fn percent(share: f64) -> String {
+    unbroken(&crate::text::percent(share))
+}
+
+fn unbroken(text: &str) -> String {
+    text.replace(" %", "\u{a0}%")
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -97,7 +97,7 @@ fn lines(
             .build_cartesian_2d(left - pad..right + pad, low..high)
             .map_err(plotted)?;
         let label = |x: &f64| tick(*x, axis);
-        mesh(&mut chart, along, "answered right", axis_ticks(left, right, axis), &label)?;
+        mesh(&mut chart, along, axis_ticks(left, right, axis), &label)?;
         let level = [(left - pad, baseline), (right + pad, baseline)];
         chart.draw_series(dashed(&level, &INK.mix(0.6), 2)).map_err(plotted)?;
         for s in series {
@@ -106,9 +106,7 @@ fn lines(
             let lower = s.points.iter().rev().map(|(x, e)| (*x, e.interval[0]));
             let band: Vec<(f64, f64)> = upper.chain(lower).collect();
             let middle: Vec<(f64, f64)> = s.points.iter().map(|(x, e)| (*x, e.value)).collect();
-            chart
-                .draw_series([Polygon::new(band, colour.mix(0.16).filled())])
-                .map_err(plotted)?;
+            chart.draw_series([Polygon::new(band, colour.mix(0.16).filled())]).map_err(plotted)?;
             chart
                 .draw_series(LineSeries::new(middle.clone(), colour.stroke_width(2)))
                 .map_err(plotted)?;
@@ -124,6 +122,8 @@ fn lines(
             for at in &forecast.at {
                 let x = at.examples.log2();
                 law.push((x, at.accuracy));
+                // Side by side where methods are foretold alike.
+                let x = x + aside(*method);
                 let whisker = [(x, at.interval[0]), (x, at.interval[1])];
                 chart
                     .draw_series(LineSeries::new(whisker, colour.mix(0.6).stroke_width(2)))
@@ -152,7 +152,7 @@ pub fn reliability(bins: &[ReliabilityBin], method: Method) -> anyhow::Result<St
             .build_cartesian_2d(left..1.01, -0.02..1.03)
             .map_err(plotted)?;
         let label = |x: &f64| format!("{:.0} %", x * 100.0);
-        mesh(&mut chart, "confidence", "answered right", 6, &label)?;
+        mesh(&mut chart, "confidence", 6, &label)?;
         chart
             .draw_series(dashed(&[(left, left), (1.0, 1.0)], &INK.mix(0.6), 3))
             .map_err(plotted)?;
@@ -180,11 +180,10 @@ type Chart<'a, 'b> = ChartContext<
 fn mesh(
     chart: &mut Chart<'_, '_>,
     along: &str,
-    up: &str,
     ticks: usize,
     label: &dyn Fn(&f64) -> String,
 ) -> anyhow::Result<()> {
-    let font = ("sans-serif", 13).into_font().color(&INK);
+    let font = ("sans-serif", 16).into_font().color(&INK);
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -196,7 +195,6 @@ fn mesh(
         .x_label_formatter(label)
         .y_label_formatter(&|y| format!("{:.0} %", y * 100.0))
         .x_desc(along)
-        .y_desc(up)
         .label_style(font.clone())
         .axis_desc_style(font)
         .draw()
@@ -209,6 +207,14 @@ fn dashed(
     length: u32,
 ) -> DashedLineSeries<std::vec::IntoIter<(f64, f64)>, u32> {
     DashedLineSeries::new(points.to_vec(), length, 4, colour.stroke_width(2))
+}
+
+fn aside(method: Method) -> f64 {
+    match method {
+        Method::Scratch => -0.06,
+        Method::Frozen => 0.0,
+        Method::FineTuned => 0.06,
+    }
 }
 
 fn tick(x: f64, axis: Axis) -> String {
@@ -233,7 +239,8 @@ fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
 
 /// Without what only a file of its own needs.
 fn inline(svg: &str) -> String {
-    svg.find("<svg").map_or(svg, |start| &svg[start..]).to_owned()
+    let svg = svg.find("<svg").map_or(svg, |start| &svg[start..]);
+    svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1)
 }
 
 fn plotted(error: impl std::fmt::Display) -> anyhow::Error {

@@ -28,6 +28,13 @@ fn verdict(gain: &Gain, of: &Benefits, report: &TransferReport) -> Said {
         Benefit::HigherSlope => "Higher slope",
         Benefit::HigherAsymptote => "Higher asymptote",
     };
+    let by = match gain.measure {
+        Measure::BeforeTraining => "before training",
+        Measure::FewestExamples => "with the fewest photos",
+        Measure::PerEpoch => "by epochs",
+        Measure::PerDoubling => "by photos",
+        Measure::MostExamples => "with all photos",
+    };
     let answer = match gain.verdict {
         Verdict::Helps => "transfer helps",
         Verdict::NoDifferenceSeen => "no difference seen",
@@ -39,7 +46,7 @@ fn verdict(gain: &Gain, of: &Benefits, report: &TransferReport) -> Said {
     let fewest = report.sizes.first().copied().unwrap_or(0);
     let when = match (gain.measure, of.method) {
         (Measure::BeforeTraining, Method::Frozen) => {
-            format!("with {fewest} photos, the head solved, against a network that saw none")
+            format!("with {fewest} photos, right after the head")
         }
         (Measure::BeforeTraining, _) => {
             format!("with {fewest} photos, before the first epoch")
@@ -65,7 +72,7 @@ fn verdict(gain: &Gain, of: &Benefits, report: &TransferReport) -> Said {
     if gain.measure == Measure::MostExamples {
         body += &unfinished(of.method, report);
     }
-    Said { verdict: gain.verdict, head: format!("{benefit}: {answer}"), body }
+    Said { verdict: gain.verdict, head: format!("{benefit}, {by}: {answer}"), body }
 }
 
 fn starts_higher(of: &Benefits) -> bool {
@@ -100,9 +107,15 @@ pub fn summary(report: &TransferReport) -> String {
         return String::new();
     };
     let at = |gain: &Gain, photos: usize| match gain.verdict {
-        Verdict::Helps => format!("helps with {photos} photos ({} points)", points(gain.gain.value)),
-        Verdict::Hurts => format!("hurts with {photos} photos ({} points)", points(gain.gain.value)),
-        Verdict::NoDifferenceSeen => format!("makes no difference that could be seen with {photos}"),
+        Verdict::Helps => {
+            format!("helps with {photos} photos ({} points)", points(gain.gain.value))
+        }
+        Verdict::Hurts => {
+            format!("hurts with {photos} photos ({} points)", points(gain.gain.value))
+        }
+        Verdict::NoDifferenceSeen => {
+            format!("makes no difference that can be seen with {photos} photos")
+        }
     };
     let fewest = report.sizes.first().copied().unwrap_or(0);
     format!(
@@ -125,11 +138,14 @@ pub fn forecast(curves: &MethodCurves, forecast: &Forecast) -> String {
             percent(at.accuracy)
         );
     }
+    format!("{}: {text}{}", capital(curves.method.words()), law(forecast))
+}
+
+/// The law, and how far it can be trusted.
+pub fn law(forecast: &Forecast) -> String {
     let law = &forecast.law;
-    text += &format!(
-        "The law: error = {:.3} + {:.3} · n^−{:.2}.",
-        law.offset, law.factor, law.exponent
-    );
+    let mut text =
+        format!("error = {:.3} + {:.3} · n^−{:.2}.", law.offset, law.factor, law.exponent);
     if law.factor == 0.0 {
         text += " No gain by more photos was seen, so none is foretold.";
     }
@@ -141,7 +157,7 @@ pub fn forecast(curves: &MethodCurves, forecast: &Forecast) -> String {
             percent(check.measured)
         );
     }
-    format!("{}: {text}", capital(curves.method.words()))
+    text
 }
 
 /// `+1.2 points`.
@@ -163,9 +179,7 @@ fn with_interval(estimate: &Estimate) -> String {
 
 pub fn capital(words: &str) -> String {
     let mut letters = words.chars();
-    letters.next().map_or(String::new(), |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::cmd;
 
 pub mod bench;
 pub mod cuts;
+pub mod develop;
 pub mod inspect;
 pub mod models;
 pub mod rank;

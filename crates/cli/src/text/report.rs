@@ -32,7 +32,8 @@ pub fn result(r: &Report) -> String {
         percent(report.baseline_accuracy)
     );
     for benefits in &report.benefits {
-        let _ = writeln!(text, "\n  {} against from scratch", words::capital(benefits.method.words()));
+        let _ =
+            writeln!(text, "\n  {} against from scratch", words::capital(benefits.method.words()));
         for said in words::verdicts(benefits, report) {
             let _ = writeln!(text, "    {}\n      {}", said.head, said.body);
         }

@@ -1,6 +1,7 @@
-use graft_onnx::{Dim, Graph, GraphError, Pool};
+use graft_onnx::{Graph, GraphError, Pool};
 
 use super::{Cost, Entry, InputSpec, OutputSpec};
+use crate::stated::sized;
 
 /// Counts what a model costs up to its features.
 pub(super) fn count(
@@ -13,14 +14,7 @@ pub(super) fn count(
         Some(features) => features.clone(),
         None => graph.classifier()?.features,
     };
-    let tensor = input.tensor.clone().or_else(|| graph.inputs().into_iter().next().map(|i| i.name));
-    // The size that photos will have, where the graph leaves it open.
-    let mut shape = input.image.shape(1).map(|n| Dim::Fixed(n as u64));
-    shape[0] = Dim::Unknown;
-    let graph = match tensor {
-        Some(tensor) => graph.with_input_shape(&tensor, &shape)?,
-        None => graph,
-    };
+    let graph = sized(graph, input)?;
     let summary = graph.pooled_features(&features, Pool::Mean)?.summary();
     Ok(Cost {
         bytes: bytes as u64,

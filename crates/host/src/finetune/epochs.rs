@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use graft_learn::{Schedule, SoftTargets, SplitMix64, log_loss_at_best_temperature};
-use graft_onnx::{Graph, StateRole, TrainingStep};
+use graft_onnx::{Graph, TrainingStep};
 use ndarray::{Array2, ArrayView1};
 
 use super::checkpoint::{Best, Saved, Shelf};
@@ -29,9 +29,9 @@ pub(super) struct Run<'a> {
 pub(crate) struct Watched {
     /// `[held out, classes]` before the first epoch and after each.
     pub(crate) logits: Vec<Array2<f32>>,
-    /// Rows and steps.
-    pub(crate) steps: Duration,
-    /// Looking at the held-out part.
+    /// Rows and steps of the last epoch; rows may be at hand since the first.
+    pub(crate) epoch: Duration,
+    /// Looking at the held-out part after it.
     pub(crate) answers: Duration,
 }
 
@@ -54,7 +54,7 @@ impl Run<'_> {
         on: OnEvent<'_>,
     ) -> Result<Saved, FineTuneError> {
         let recipe = self.task.recipe;
-        let steps_an_epoch = self.task.parts.train.len().div_ceil(recipe.batch);
+        let steps_an_epoch = self.task.parts.train.len().div_ceil(self.task.batch());
         let total = steps_an_epoch * recipe.epochs;
         let schedule = Schedule::new(total, recipe.rates.warm_up, recipe.rates.decay);
         if on(Event::Begin { stage: Stage::Tune, total: Some(total as u64) }).is_break() {
@@ -153,12 +153,12 @@ impl Run<'_> {
 
         let mut batch = Batch {
             examples: Vec::new(),
-            targets: vec![0.0; recipe.batch * classes],
-            row_weights: vec![0.0; recipe.batch],
+            targets: vec![0.0; self.task.batch() * classes],
+            row_weights: vec![0.0; self.task.batch()],
             schedule: [0.0; 3],
         };
         let (mut sum, mut weight) = (0.0, 0.0);
-        let batches: Vec<&[usize]> = order.chunks(recipe.batch).collect();
+        let batches: Vec<&[usize]> = order.chunks(self.task.batch()).collect();
         self.each_batch(epoch, &batches, |members, rows| {
             let labels: Vec<usize> = members.iter().map(|&i| label(i)).collect();
             let counts = targets.fill(&labels, &mut batch.targets, &mut batch.row_weights);
@@ -218,7 +218,7 @@ impl Run<'_> {
         let picks: Vec<Pick> =
             members.iter().map(|&example| Pick { example, draw: Some(draw(example)) }).collect();
         let length = self.supply.row_length();
-        let mut rows = vec![0.0; recipe.batch * length];
+        let mut rows = vec![0.0; self.task.batch() * length];
         self.supply.fill(&picks, &mut rows[..members.len() * length])?;
         Ok(rows)
     }
@@ -236,7 +236,7 @@ impl Run<'_> {
 
     fn weights(&self, state: &[Vec<f32>]) -> Vec<Vec<f32>> {
         let both = self.step.state.iter().zip(state);
-        both.filter(|(one, _)| one.role == StateRole::Weight).map(|(_, v)| v.clone()).collect()
+        both.filter(|(one, _)| super::of_network(one)).map(|(_, v)| v.clone()).collect()
     }
 
     fn worth(
@@ -290,28 +290,25 @@ impl Run<'_> {
         on: OnEvent<'_>,
     ) -> Result<Watched, FineTuneError> {
         let recipe = self.task.recipe;
-        let total = self.task.parts.train.len().div_ceil(recipe.batch) * recipe.epochs;
+        let total = self.task.parts.train.len().div_ceil(self.task.batch()) * recipe.epochs;
         let schedule = Schedule::new(total, recipe.rates.warm_up, recipe.rates.decay);
         if on(Event::Begin { stage: Stage::Tune, total: Some(total as u64) }).is_break() {
             return Err(FineTuneError::Cancelled);
         }
         let best = Best { epoch: 0, loss: f64::INFINITY, weights: Vec::new() };
         let mut saved = Saved { epochs: 0, steps: 0, history: Vec::new(), best, state: Vec::new() };
-        let start = Instant::now();
-        let mut logits = vec![self.answers(&session, &saved, on)?];
-        let mut watched =
-            Watched { logits: Vec::new(), steps: Duration::ZERO, answers: start.elapsed() };
+        let logits = vec![self.answers(&session, &saved, on)?];
+        let mut watched = Watched { logits, epoch: Duration::ZERO, answers: Duration::ZERO };
         while saved.epochs < recipe.epochs {
             let start = Instant::now();
             self.epoch(&mut session, saved.epochs + 1, &mut saved, &schedule, None, on)?;
-            watched.steps += start.elapsed();
+            watched.epoch = start.elapsed();
             saved.epochs += 1;
             let start = Instant::now();
-            logits.push(self.answers(&session, &saved, on)?);
-            watched.answers += start.elapsed();
+            watched.logits.push(self.answers(&session, &saved, on)?);
+            watched.answers = start.elapsed();
         }
         let _ = on(Event::End);
-        watched.logits = logits;
         Ok(watched)
     }
 
@@ -321,11 +318,8 @@ impl Run<'_> {
         saved: &Saved,
         on: OnEvent<'_>,
     ) -> Result<Array2<f32>, FineTuneError> {
-        let learnt = |role| matches!(role, StateRole::Weight | StateRole::Statistic);
-        let state = session.state()?;
-        let both = self.step.state.iter().zip(&state).filter(|(one, _)| learnt(one.role));
-        let values = both.map(|(one, values)| (one.weight.as_str(), values.as_slice()));
-        let graph = self.part.clone().with_weights(values).map_err(|source| {
+        let weights = self.weights(&session.state()?);
+        let graph = with_weights(self.part.clone(), self.step, &weights).map_err(|source| {
             let from = self.task.recipe.from.to_string();
             FineTuneError::Graph { from, source: Box::new(source) }
         })?;

@@ -28,6 +28,11 @@ impl Memory {
         }
     }
 
+    /// Whether there is that much, as far as the system says.
+    pub(super) fn fits(&self) -> bool {
+        self.available_bytes.is_none_or(|available| self.needed_bytes() <= available)
+    }
+
     /// All of it.
     pub fn needed_bytes(&self) -> u64 {
         self.step_bytes.saturating_add(self.state_bytes).saturating_add(self.batch_bytes)
@@ -60,6 +65,20 @@ fn of_meminfo(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_seen() {
+        let of = |available_bytes| Memory {
+            step_bytes: 70,
+            state_bytes: 20,
+            batch_bytes: 10,
+            available_bytes,
+        };
+        assert!(of(Some(100)).fits() && of(None).fits() && !of(Some(99)).fits());
+        let huge = Memory { step_bytes: u64::MAX, ..of(Some(1 << 40)) };
+        assert!(!huge.fits());
+        assert!(available().is_some_and(|bytes| bytes > 1 << 20), "Linux says what it has");
+    }
 
     #[test]
     fn reads_what_the_system_says() {

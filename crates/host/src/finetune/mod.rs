@@ -26,7 +26,7 @@ mod watch;
 
 use std::path::PathBuf;
 
-use graft_onnx::{Graph, GraphError, StateRole, Statistics, StepOptions, TrainingStep};
+use graft_onnx::{Graph, GraphError, StateRole, Statistics, StepOptions, StepState, TrainingStep};
 use graft_spec::Labels;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -156,7 +156,17 @@ pub(crate) struct Task<'a> {
     pub(crate) classes: usize,
     pub(crate) recipe: &'a FineTuning,
     pub(crate) options: &'a FeatureOptions,
+    /// What batch normalisation that still is a node does.
+    pub(crate) statistics: Statistics,
     pub(crate) checkpoints: &'a Checkpoints,
+}
+
+impl Task<'_> {
+    /// Examples of a step: those of the recipe, or all if there are fewer. Places
+    /// that nobody could ever take would cost as much as others.
+    fn batch(&self) -> usize {
+        self.recipe.batch.min(self.parts.train.len())
+    }
 }
 
 /// What came of it.
@@ -192,12 +202,10 @@ pub(crate) fn check(backbone: &Backbone, recipe: &FineTuning) -> Result<(), Fine
     Ok(())
 }
 
-/// Statistics of a small task are worse than the source's, and a batch's worse still.
-const FROZEN: Statistics = Statistics::Frozen;
-
 /// Tunes the network of a task.
 pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneError> {
     let Task { engine, backbone, recipe, options, parts, .. } = *task;
+    let batch = task.batch();
     let place = start::place(&recipe.from, backbone.graph(), &backbone.input.shape(1)[1..])?;
     let graph_error =
         |source| FineTuneError::Graph { from: recipe.from.to_string(), source: Box::new(source) };
@@ -205,16 +213,16 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
         Some(tensor) => task.joined.clone().part_above(tensor).map_err(graph_error)?,
         None => task.joined.clone(),
     };
-    let step = training_step(&part, backbone, recipe, FROZEN).map_err(graph_error)?;
+    let step = training_step(&part, task, batch).map_err(graph_error)?;
     let memory = Memory::of(&step);
-    if memory.available_bytes.is_some_and(|available| memory.needed_bytes() > available) {
+    if !memory.fits() {
         return Err(FineTuneError::Memory { memory });
     }
     note(
         on,
         &format!(
             "a step of {} photos trains {} weights from {} on and takes about {} MB",
-            recipe.batch,
+            batch,
             step.state.iter().filter(|one| one.role == StateRole::Weight).count(),
             place.tensor.as_deref().unwrap_or("the photos"),
             memory.needed_bytes() >> 20,
@@ -231,15 +239,14 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
     }
 
     let recipe_text = recipe.to_toml();
-    let lengths = |role: Option<StateRole>| -> Vec<usize> {
-        let chosen = step.state.iter().filter(|one| role.is_none_or(|role| one.role == role));
-        chosen.map(|one| one.initial.len()).collect()
+    let lengths = |chosen: fn(&StepState) -> bool| -> Vec<usize> {
+        step.state.iter().filter(|one| chosen(one)).map(|one| one.initial.len()).collect()
     };
     let (shelf, saved) = Shelf::open(
         task.checkpoints,
         belongs(task, &place),
         &recipe_text,
-        (&lengths(Some(StateRole::Weight)), &lengths(None)),
+        (&lengths(of_network), &lengths(|_| true)),
     )?;
     let resumed_from = saved.as_ref().map_or(0, |saved| saved.epochs);
     let forward = Forward {
@@ -273,14 +280,10 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
     Ok(Tuned { network, calibrate_logits, test_logits, facts })
 }
 
-fn training_step(
-    part: &Graph,
-    backbone: &Backbone,
-    recipe: &FineTuning,
-    statistics: Statistics,
-) -> Result<TrainingStep, GraphError> {
+fn training_step(part: &Graph, task: &Task<'_>, batch: usize) -> Result<TrainingStep, GraphError> {
+    let Task { backbone, recipe, statistics, .. } = *task;
     part.training_step(&StepOptions {
-        batch: recipe.batch,
+        batch,
         loss: graft_onnx::Loss::CrossEntropy,
         optimiser: match recipe.optimiser {
             Optimiser::Sgd { momentum, weight_decay } => {
@@ -317,12 +320,17 @@ fn kept_rows(
     wanted
 }
 
+/// Whether the network itself holds it: a weight or a running statistic.
+fn of_network(state: &StepState) -> bool {
+    matches!(state.role, StateRole::Weight | StateRole::Statistic)
+}
+
 fn with_weights(
     graph: Graph,
     step: &TrainingStep,
     weights: &[Vec<f32>],
 ) -> Result<Graph, GraphError> {
-    let names = step.state.iter().filter(|one| one.role == StateRole::Weight);
+    let names = step.state.iter().filter(|one| of_network(one));
     graph.with_weights(names.map(|one| one.weight.as_str()).zip(weights.iter().map(Vec::as_slice)))
 }
 

@@ -154,6 +154,19 @@ pub enum RecipeError {
 const LARGEST_FILE: u64 = 1 << 16;
 
 impl FineTuning {
+    /// For a network that begins with random weights: large steps, and more of them.
+    pub fn from_nothing() -> FineTuning {
+        FineTuning {
+            epochs: 10,
+            batch: 64,
+            patience: 0,
+            clip_norm: 5.0,
+            optimiser: Optimiser::Sgd { momentum: 0.9, weight_decay: 5e-4 },
+            rates: Rates { backbone: 0.05, head: 0.05, ..Rates::default() },
+            ..FineTuning::default()
+        }
+    }
+
     /// Reads a file.
     pub fn read(path: &Path) -> Result<FineTuning, RecipeError> {
         use std::io::Read;

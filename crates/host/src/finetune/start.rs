@@ -140,7 +140,8 @@ pub(super) fn place(from: &From, backbone: &Graph, input: &[usize]) -> Result<Pl
 /// the same weights below them it is the highest: the later, the smaller.
 fn blocks(backbone: &Graph) -> Vec<String> {
     let mut ends: Vec<(u64, String)> = Vec::new();
-    for point in backbone.cut_points() {
+    let features = backbone.outputs().swap_remove(0).name;
+    for point in backbone.cut_points_to(&features) {
         match ends.last_mut() {
             _ if point.parameters == 0 => {}
             Some((parameters, tensor)) if *parameters == point.parameters => *tensor = point.tensor,

@@ -55,6 +55,7 @@ pub(crate) fn watch(watch: &Watch<'_>, on: OnEvent<'_>) -> Result<Watched, FineT
         classes: watch.classes,
         recipe,
         options,
+        statistics: watch.statistics,
         checkpoints: &nowhere,
     };
     let place = start::place(&recipe.from, backbone.graph(), &backbone.input.shape(1)[1..])?;
@@ -64,9 +65,9 @@ pub(crate) fn watch(watch: &Watch<'_>, on: OnEvent<'_>) -> Result<Watched, FineT
         Some(tensor) => watch.network.clone().part_above(tensor).map_err(graph_error)?,
         None => watch.network.clone(),
     };
-    let step = training_step(&part, backbone, recipe, watch.statistics).map_err(graph_error)?;
+    let step = training_step(&part, &task, task.batch()).map_err(graph_error)?;
     let memory = Memory::of(&step);
-    if memory.available_bytes.is_some_and(|available| memory.needed_bytes() > available) {
+    if !memory.fits() {
         return Err(FineTuneError::Memory { memory });
     }
     let frozen = Frozen::new(engine, &options.provider, backbone, &place)

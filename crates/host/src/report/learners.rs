@@ -117,13 +117,13 @@ impl<'a> Learners<'a> {
         let (seed, train) = (plan.seeds[0], plan.part(0, 0));
         let test = &plan.test[..PACE_ANSWERS.min(plan.test.len())];
         let mut network = self.network(&Lesson { method, seed, train, test }, on)?;
-        network.recipe.epochs = 1;
+        network.recipe.epochs = 2;
         let start = Instant::now();
         let watched = watch(&self.watch(&network, train, test), on)?;
         Ok(Pace {
-            opening: start.elapsed().saturating_sub(watched.steps + watched.answers),
-            a_step_of_a_photo: watched.steps.as_secs_f64() / train.len() as f64,
-            an_answer: watched.answers.as_secs_f64() / (2 * test.len()) as f64,
+            opening: start.elapsed().saturating_sub(watched.epoch + watched.answers),
+            a_step_of_a_photo: watched.epoch.as_secs_f64() / train.len() as f64,
+            an_answer: watched.answers.as_secs_f64() / test.len() as f64,
         })
     }
 

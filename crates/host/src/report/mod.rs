@@ -14,13 +14,13 @@ mod trials;
 use std::path::Path;
 use std::time::Duration;
 
+pub use graft_learn::ReliabilityBin;
 pub use graft_learn::curves::{
     Benefit, Check, EpochPoint, Estimate, Forecast, Forecasted, Gain, Measure, PowerLaw, SizePoint,
     Verdict,
 };
 use graft_learn::curves::{Curves, CurvesError, benefits, forecast, still_learning};
 use graft_learn::{CalibrationError, EvaluationError, ExamplesError, SplitError, TrainError};
-pub use graft_learn::ReliabilityBin;
 pub use graft_onnx::Architecture;
 use graft_spec::{ImageSpec, Labels};
 use serde::Serialize;
@@ -43,7 +43,7 @@ use crate::graft::GraftError;
 use crate::photos::Skipped;
 use crate::progress::{Event, OnEvent};
 use crate::sides::{SidesError, sides};
-use crate::train::{data_digest, majority};
+use crate::train::{data_digest, majority, note_leaks};
 
 /// Multiples of the labels that forecasts are made for.
 const FORECASTS: [f64; 2] = [2.0, 4.0];
@@ -281,6 +281,8 @@ pub fn report(
     let made = usable_features(engine, backbone, dataset, recipe, options, on)?;
     let usable: Vec<&Example> = made.usable.iter().map(|&i| &dataset.examples[i]).collect();
     let (plan, sides) = plan(&usable, labels, recipe)?;
+    // It fails for a stop alone.
+    note_leaks(&made, &usable, &sides, on).map_err(|_| ReportError::Cancelled)?;
     let class_of: Vec<usize> = usable.iter().map(|e| e.label).collect();
     let of_side = |side: &[usize]| side.iter().map(|&i| class_of[i]).collect::<Vec<_>>();
     let majority = majority(&of_side(&sides.train), labels.names().len());

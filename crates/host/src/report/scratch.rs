@@ -31,7 +31,7 @@ impl Default for Scratch {
     }
 }
 
-/// Running statistics follow fast: small sets have few steps.
+/// Running statistics follow the batches at the usual pace.
 pub(super) const STATISTICS: Statistics = Statistics::Batch { momentum: 0.1 };
 
 impl Scratch {
@@ -54,11 +54,9 @@ impl Scratch {
             width: 1.0,
         };
         let mut random = SplitMix64::of(&[seed, u64::from_be_bytes(*b"weights ")]);
-        // Box and Muller 1958; the logarithm is of a number above 0.
-        design.network(&mut || {
-            let radius = (-2.0 * (1.0 - random.unit()).ln()).sqrt();
-            (radius * (std::f64::consts::TAU * random.unit()).cos()) as f32
-        })
+        // Twelve uniform numbers have variance 1, and their sum is the same on every
+        // machine, which a logarithm's value need not be.
+        design.network(&mut || ((0..12).map(|_| random.unit()).sum::<f64>() - 6.0) as f32)
     }
 
     pub(super) fn recipe(&self, seed: u64, batch: usize) -> FineTuning {

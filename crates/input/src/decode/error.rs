@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{MAX_PIXELS, MAX_SIDE};
+use super::MAX_SIDE;
 
 /// A format that [`decode`](super::decode) reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,12 +35,19 @@ pub enum DecodeError {
         /// What people call it.
         name: &'static str,
     },
-    /// More than [`MAX_PIXELS`] or a side above [`MAX_SIDE`].
+    /// A picture of a format that this build does without.
+    LeftOut {
+        /// What the first bytes say it is.
+        format: PictureFormat,
+    },
+    /// More pixels than are read, or a side above [`MAX_SIDE`].
     TooLarge {
         /// As the file claims, in pixels.
         width: u32,
         /// As the file claims, in pixels.
         height: u32,
+        /// How many are read.
+        max_pixels: u64,
     },
     /// The file ends early or breaks its format's rules.
     Broken {
@@ -56,6 +63,18 @@ pub enum DecodeError {
         /// In the decoder's words.
         what: String,
     },
+}
+
+impl PictureFormat {
+    /// Whether this build has its decoder.
+    pub(super) fn is_read(self) -> bool {
+        match self {
+            PictureFormat::Jpeg | PictureFormat::Png => true,
+            PictureFormat::Bmp | PictureFormat::Gif | PictureFormat::Tiff | PictureFormat::WebP => {
+                cfg!(feature = "formats")
+            }
+        }
+    }
 }
 
 /// Tells the format by the file's first bytes.
@@ -106,10 +125,13 @@ impl fmt::Display for DecodeError {
             DecodeError::UnreadFormat { name } => {
                 write!(f, "{name} files are not read: convert it to JPEG or PNG")
             }
-            DecodeError::TooLarge { width, height } => write!(
+            DecodeError::LeftOut { format } => {
+                write!(f, "this build reads no {format} files: convert it to JPEG or PNG")
+            }
+            DecodeError::TooLarge { width, height, max_pixels } => write!(
                 f,
                 "the picture claims {width}x{height} pixels; \
-                 at most {MAX_PIXELS} pixels and sides of {MAX_SIDE} are read"
+                 at most {max_pixels} pixels and sides of {MAX_SIDE} are read"
             ),
             DecodeError::Broken { format, reason } => write!(f, "broken {format}: {reason}"),
             DecodeError::Unsupported { format, what } => {

@@ -14,7 +14,7 @@ use super::{DecodeError, PictureFormat, check_size, samples, upright};
 /// picture of whatever is there, and a file cut in half would train a network
 /// on grey. So: lenient with headers, where cameras leave odd bytes that do no
 /// harm, and strict with pixels.
-pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+pub(super) fn decode(bytes: &[u8], max_pixels: u64) -> Result<RgbImage, DecodeError> {
     let lenient = DecoderOptions::default()
         .set_strict_mode(false)
         // Ours is the check, so that the error can say the size.
@@ -28,7 +28,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     };
     // At most 65,535: the format has 16 bits for each.
     let (width, height) = (width as u32, height as u32);
-    check_size(width, height)?;
+    check_size(width, height, max_pixels)?;
 
     // CMYK and YCCK go to RGB in the decoder.
     let output = if stored == ColorSpace::Luma { ColorSpace::Luma } else { ColorSpace::RGB };

@@ -2,20 +2,21 @@ use std::io::Cursor;
 
 use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
-use super::{DecodeError, MAX_PIXELS, PictureFormat, check_size, samples, upright};
+use super::{DecodeError, PictureFormat, check_size, samples, upright};
 
 /// Reads any format but JPEG.
 pub(super) fn decode(
     bytes: &[u8],
     format: PictureFormat,
     background: [u8; 3],
+    max_pixels: u64,
 ) -> Result<RgbImage, DecodeError> {
     let refused = |error| refused(format, error);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), codec(format));
-    reader.limits(limits());
+    reader.limits(limits(max_pixels));
     let mut decoder = reader.into_decoder().map_err(refused)?;
     let (width, height) = decoder.dimensions();
-    check_size(width, height)?;
+    check_size(width, height, max_pixels)?;
     if width == 0 || height == 0 {
         return Err(DecodeError::Broken { format, reason: format!("it is {width}x{height}") });
     }
@@ -49,9 +50,9 @@ fn codec(format: PictureFormat) -> ImageFormat {
 
 /// The decoders' own guard, behind ours: eight bytes a pixel for the widest
 /// samples, and something for palettes, windows and metadata.
-fn limits() -> Limits {
+fn limits(max_pixels: u64) -> Limits {
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(8 * MAX_PIXELS + (64 << 20));
+    limits.max_alloc = Some(8 * max_pixels + (64 << 20));
     limits
 }
 

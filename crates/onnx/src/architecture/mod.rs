@@ -3,6 +3,7 @@
 //! grafted and tuned like any other.
 
 mod layers;
+mod pixels;
 
 use layers::Layers;
 

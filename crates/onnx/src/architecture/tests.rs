@@ -89,3 +89,17 @@ fn a_step_after_the_other_lowers_the_loss() {
         assert!(step.state.iter().any(|state| state.role == StateRole::Statistic));
     }
 }
+
+#[test]
+fn pixels_are_features() {
+    let inputs = |sides: [usize; 2]| {
+        let values = (0..sides[0] * sides[1]).map(|i| i as f64).collect();
+        let value = Value::real_of(ElementType::F32, vec![1, 1, sides[0], sides[1]], values);
+        HashMap::from([("images".to_owned(), value)])
+    };
+    let small = run_graph(&Graph::pixels(1, [2, 3], 10), &inputs([2, 3])).unwrap();
+    assert_eq!(small["features"].reals().unwrap(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    // Squares of 2×2; what is left over at the edge is left out.
+    let pooled = run_graph(&Graph::pixels(1, [4, 5], 6), &inputs([4, 5])).unwrap();
+    assert_eq!(pooled["features"].reals().unwrap(), [3.0, 5.0, 13.0, 15.0]);
+}

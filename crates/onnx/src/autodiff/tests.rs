@@ -19,6 +19,7 @@ use crate::tensor::{Dim, ElementType, TensorInfo};
 mod build;
 mod gradients;
 mod optimisers;
+mod pytorch;
 mod refusals;
 
 use build::{Net, numbers};

@@ -1,9 +1,11 @@
 //! A graph without what stands between it and an engine: the same answers from
 //! fewer nodes.
 
+mod affine;
 mod aliases;
-mod batch_norm;
+mod behind;
 mod constants;
+mod in_front;
 mod shapes;
 mod unused;
 
@@ -12,8 +14,10 @@ use crate::graph::Graph;
 impl Graph {
     /// The same network with less in it. Constant subgraphs and shapes that are
     /// known become weights; `Identity` and `Dropout` go; batch normalisation
-    /// behind a convolution or dense layer goes into its weights; what nothing
-    /// reads goes, and weights are no longer listed as inputs.
+    /// and what else multiplies or shifts channels behind a convolution or dense
+    /// layer goes into its weights, as does batch normalisation in front of one
+    /// where nothing is padded; what nothing reads goes, and weights are no longer
+    /// listed as inputs.
     ///
     /// Inputs and outputs stay as they are, and so do the names of all tensors
     /// that are left. Outputs change by rounding alone. The file may grow by at
@@ -30,7 +34,8 @@ impl Graph {
         shapes::fold(graph, opset);
         constants::fold(graph, opset);
         unused::remove(graph);
-        batch_norm::fold(graph);
+        behind::fold(graph, opset);
+        in_front::fold(graph);
         unused::remove(graph);
         self
     }

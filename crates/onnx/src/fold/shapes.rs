@@ -38,7 +38,8 @@ pub(super) fn fold(graph: &mut GraphProto, opset: i64) {
             && let Some(target) = target(&facts, node)
         {
             let names = names.get_or_insert_with(|| taken(graph));
-            let name = fresh(names, &format!("{}.shape", node.output[0]));
+            let output = node.output.first().map_or("", String::as_str);
+            let name = fresh(names, &format!("{output}.shape"));
             let target = Value::whole_of(ElementType::I64, vec![target.len()], target);
             targets.push((i, target.to_tensor(&name)));
         }

@@ -143,6 +143,144 @@ fn batch_normalisation_that_does_not_fold_stays() {
     assert_eq!(weight(&read_twice, "w"), [2.0, 3.0]);
 }
 
+/// Caffe's Scale, as its own `Mul` and `Add`: 2 and 3 a channel, then 1 and −1. The
+/// last shift is of each pixel and stays.
+#[test]
+fn scales_and_shifts_of_channels_go_the_same_way() {
+    let rest = |from: &str| {
+        vec![
+            node("Mul", &[from, "twos"], &["m"]),
+            node("Add", &["ones", "m"], &["a"]),
+            node("Sub", &["a", "half"], &["s"]),
+            node("Add", &["s", "pixels"], &["y"]),
+        ]
+    };
+    let constants = || {
+        vec![
+            floats("twos", &[2, 1, 1], &[2.0, 3.0]),
+            floats("ones", &[1, 2, 1, 1], &[1.0, -1.0]),
+            floats("half", &[], &[0.5]),
+            floats("pixels", &[1, 1, 2], &[7.0, 8.0]),
+        ]
+    };
+    let mut nodes = vec![node("Conv", &["x", "w"], &["c"])];
+    nodes.extend(rest("c"));
+    let weights = [vec![floats("w", &[2, 1, 1, 1], &[5.0, 7.0])], constants()].concat();
+    let graph = simplified(7, nodes.clone(), weights.clone());
+    assert_eq!(operators(&graph), ["Conv", "Add"]);
+    let conv = &graph.graph().node[0];
+    assert_eq!(weight(&graph, &conv.input[1]), [10.0, 21.0]);
+    assert_eq!(weight(&graph, &conv.input[2]), [0.5, -1.5]);
+    // Before opset 7 nothing was stretched unless asked for.
+    assert_eq!(operators(&simplified(6, nodes, weights)).len(), 5);
+
+    // Into a batch normalisation that has no layer before it: (3·x − 1)·2 + 1 and so on.
+    let mut nodes = vec![
+        node("Concat", &["x", "x"], &["p"]),
+        node("BatchNormalization", &["p", "scale", "shift", "mean", "variance"], &["n"]),
+    ];
+    nodes[0] = with(nodes[0].clone(), "axis", 1);
+    nodes.extend(rest("n"));
+    let weights = [
+        vec![
+            floats("scale", &[2], &[3.0, 4.0]),
+            floats("shift", &[2], &[-1.0, 2.0]),
+            floats("mean", &[2], &[9.0, 9.0]),
+            floats("variance", &[2], &[1.0, 1.0]),
+        ],
+        constants(),
+    ];
+    let graph = simplified(13, nodes, weights.concat());
+    assert_eq!(operators(&graph), ["Concat", "BatchNormalization", "Add"]);
+    let norm = &graph.graph().node[1];
+    assert_eq!(weight(&graph, &norm.input[1]), [6.0, 12.0]);
+    assert_eq!(weight(&graph, &norm.input[2]), [-1.5, 4.5]);
+    assert_eq!((norm.input[3].as_str(), weight(&graph, "mean")), ("mean", vec![9.0, 9.0]));
+}
+
+/// Two channels times 2 and 3, plus 1 and −1, seen by two outputs with the weights 1
+/// and 10, 100 and 1000: the biases are 1 − 10 and 100 − 1000.
+#[test]
+fn batch_normalisation_in_front_goes_into_a_layer_that_pads_nothing() {
+    let front = |layer: NodeProto, kernel: TensorProto, shift: [f32; 2]| {
+        let nodes = vec![
+            with(node("Concat", &["x", "x"], &["p"]), "axis", 1),
+            node("BatchNormalization", &["p", "scale", "shift", "mean", "variance"], &["n"]),
+            layer,
+        ];
+        let weights = vec![
+            kernel,
+            floats("scale", &[2], &[2.0, 3.0]),
+            floats("shift", &[2], &shift),
+            floats("mean", &[2], &[0.0, 0.0]),
+            floats("variance", &[2], &[0.999_99, 0.999_99]),
+        ];
+        simplified(13, nodes, weights)
+    };
+    let conv = || node("Conv", &["n", "w"], &["y"]);
+    let pads = |mut node: NodeProto| {
+        node.attribute.push(AttributeProto {
+            name: Some("pads".into()),
+            r#type: Some(AttributeType::Ints as i32),
+            ints: vec![1, 1, 1, 1],
+            ..AttributeProto::default()
+        });
+        node
+    };
+    let near = |found: Vec<f32>, expected: &[f32]| {
+        assert_eq!(found.len(), expected.len());
+        for (a, b) in found.iter().zip(expected) {
+            assert!((a - b).abs() <= 1e-5 * b.abs(), "{found:?}");
+        }
+    };
+    let kernel = || floats("w", &[2, 2, 1, 1], &[1.0, 10.0, 100.0, 1000.0]);
+    let graph = front(conv(), kernel(), [1.0, -1.0]);
+    assert_eq!(operators(&graph), ["Concat", "Conv"]);
+    near(weight(&graph, "w"), &[2.0, 30.0, 200.0, 3000.0]);
+    near(weight(&graph, &graph.graph().node[1].input[2]), &[-9.0, -900.0]);
+
+    let padded = front(pads(conv()), kernel(), [1.0, -1.0]);
+    assert_eq!(operators(&padded), ["Concat", "BatchNormalization", "Conv"]);
+    let unshifted = front(pads(conv()), kernel(), [0.0, 0.0]);
+    assert_eq!(operators(&unshifted), ["Concat", "Conv"]);
+
+    // Two outputs of two numbers, stored by rows and by columns.
+    let matrix = || floats("w", &[2, 2], &[1.0, 10.0, 100.0, 1000.0]);
+    let flat = |dense: NodeProto| {
+        let mut nodes = vec![
+            with(node("Flatten", &["x"], &["f"]), "axis", 1),
+            node("Slice", &["f", "zero", "two", "one"], &["p"]),
+            node("BatchNormalization", &["p", "scale", "shift", "mean", "variance"], &["n"]),
+        ];
+        nodes.push(dense);
+        let weights = vec![
+            matrix(),
+            floats("c", &[2], &[7.0, 7.0]),
+            integers("zero", &[0]),
+            integers("one", &[1]),
+            integers("two", &[2]),
+            floats("scale", &[2], &[2.0, 3.0]),
+            floats("shift", &[2], &[1.0, -1.0]),
+            floats("mean", &[2], &[0.0, 0.0]),
+            floats("variance", &[2], &[0.999_99, 0.999_99]),
+        ];
+        simplified(13, nodes, weights)
+    };
+    let rows = flat(with(node("Gemm", &["n", "w", "c"], &["y"]), "transB", 1));
+    assert_eq!(operators(&rows), ["Flatten", "Slice", "Gemm"]);
+    near(weight(&rows, "w"), &[2.0, 30.0, 200.0, 3000.0]);
+    near(weight(&rows, &rows.graph().node[2].input[2]), &[-2.0, -893.0]);
+    let columns = flat(node("Gemm", &["n", "w"], &["y"]));
+    near(weight(&columns, "w"), &[2.0, 20.0, 300.0, 3000.0]);
+    near(weight(&columns, &columns.graph().node[2].input[2]), &[-99.0, -990.0]);
+
+    // Two groups: each output sees one channel.
+    let grouped = floats("w", &[2, 1, 1, 1], &[1.0, 10.0]);
+    let graph = front(with(conv(), "group", 2), grouped, [1.0, -1.0]);
+    near(weight(&graph, "w"), &[2.0, 30.0]);
+    near(weight(&graph, &graph.graph().node[1].input[2]), &[1.0, -10.0]);
+}
+
 #[test]
 fn what_gives_what_it_takes_goes() {
     let nodes = vec![

@@ -54,7 +54,8 @@ fn proto(model: impl Read) -> TractResult<ProtoModel> {
             entry.read_to_string(&mut text)?;
             graph = Some(words::document(&text)?);
         } else if let Some(label) = path.strip_suffix(TENSOR) {
-            let tensor = read_tensor(&mut entry).with_context(|| format!("tensor {label}"))?;
+            let bytes = entry.size();
+            let tensor = tensor(&mut entry, bytes).with_context(|| format!("tensor {label}"))?;
             tensors.insert(Identifier::from(label), Arc::new(tensor));
         } else {
             bail!("{path} is nothing that is read");
@@ -64,9 +65,30 @@ fn proto(model: impl Read) -> TractResult<ProtoModel> {
     Ok(ProtoModel { doc, tensors, quantization: None, resources: HashMap::new() })
 }
 
+/// Bytes of a tensor file before its values, by chapter 5.1 of the NNEF specification.
+const HEADER: usize = 128;
+
+/// Reads a tensor from a file of so many bytes. The engine allocates what the header
+/// says, so what the header says must be there.
+fn tensor(file: &mut impl Read, bytes: u64) -> TractResult<Tensor> {
+    let mut header = [0; HEADER];
+    file.read_exact(&mut header)?;
+    let number = |at: usize| header[at..at + 4].try_into().map(u32::from_le_bytes);
+    let (data, items) = (u64::from(number(4)?), number(48)?);
+    if HEADER as u64 + data != bytes {
+        bail!("its file has {bytes} bytes, its header speaks of {HEADER} and {data}");
+    }
+    // The upper half is whose type it is: strings and packed numbers are the engine's
+    // own, and their size is not in the header.
+    if items >> 16 != 0 {
+        bail!("its items are of type {items:#x}, which is nobody's but the engine's");
+    }
+    read_tensor(header.as_slice().chain(file))
+}
+
 /// Without the standard library: only a writer looks into it, and parsing it
 /// takes as long as all the rest of a small network.
-fn reader() -> Nnef {
+pub(super) fn reader() -> Nnef {
     Nnef {
         stdlib: Vec::new(),
         registries: vec![tract_nnef::ops::tract_nnef(), tract_nnef::ops::tract_core()],

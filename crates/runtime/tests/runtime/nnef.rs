@@ -88,6 +88,31 @@ fn the_same_model_gives_the_same_bytes() {
     assert!(nnef() == nnef());
 }
 
+/// The engine allocates what a tensor's header says: it must be in the file.
+#[test]
+fn a_tensor_is_as_large_as_its_file() {
+    let nnef = nnef();
+    // Of the first tensor: magic number and version, then its size in bytes.
+    let at = nnef.windows(4).position(|w| w == [0x4e, 0xef, 1, 0]).unwrap();
+    let refused = |field: usize, value: u32, expected: &str| {
+        let mut nnef = nnef.clone();
+        nnef[at + field..][..4].copy_from_slice(&value.to_le_bytes());
+        let bytes = with_nnef(&nnef);
+        let bundle = Bundle::parse(&bytes).unwrap();
+        let first = bundle.forms().next().unwrap();
+        let error = Model::open_form(&bundle, &first).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    let size = u32::from_le_bytes(nnef[at + 4..at + 8].try_into().unwrap());
+    refused(4, 1 << 31, "its header speaks of 128 and 2147483648");
+    refused(4, size + 4, "its header speaks of");
+    refused(4, 0, "its header speaks of 128 and 0");
+    // A million strings, of which the header need not know the size.
+    refused(48, 0x5452_1000, "its items are of type 0x54521000");
+    // The shape is the engine's matter.
+    refused(12, u32::MAX, "mismatch");
+}
+
 /// Anything with another version of the engine: the ONNX form is taken, and the
 /// one who opened is told.
 #[test]

@@ -83,6 +83,24 @@ fn a_stream_of_jpegs_is_read() {
 }
 
 #[test]
+fn a_picture_of_too_many_pixels_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let inbox = folder.path().join("in");
+    fs::create_dir(&inbox).unwrap();
+    write_file(&inbox, "a.jpg", &jpeg(&synthetic(0, 70, 41)));
+    write_file(&inbox, "b.jpg", &jpeg(&synthetic(1, 70, 40)));
+    let config = write_file(folder.path(), "g.toml", b"once = true\nmax_pixels = 2800\n");
+    let source = format!("folder:{}", inbox.display());
+    let mut graftd = start(&source, &["--config", &config]);
+    let answers = graftd.ends_well();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    let expected = decode(&fs::read(inbox.join("b.jpg")).unwrap(), [0; 3]).unwrap();
+    assert_eq!(found(&answers[0]), expect(&mut model(), expected.frame()));
+    let said = graftd.all_said();
+    assert!(said.contains("the picture claims 70x41 pixels; at most 2800 pixels"), "{said}");
+}
+
+#[test]
 fn a_file_without_a_frame_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = write_file(folder.path(), "frames", b"short");

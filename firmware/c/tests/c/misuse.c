@@ -156,6 +156,9 @@ static void frames(graft_model *model) {
   EXPECT(GRAFT_PICTURE, "", graft_predict_picture(model, pixels, sizeof pixels, &answer));
   EXPECT(GRAFT_PICTURE, "empty", graft_predict_picture(model, pixels, 0, &answer));
   EXPECT(GRAFT_MISUSE, "bytes is NULL", graft_predict_picture(model, NULL, 9, &answer));
+  EXPECT(GRAFT_MISUSE, "max_pixels is 0", graft_limit_pictures(model, 0));
+  EXPECT(GRAFT_MISUSE, "must be 1 to 100000000", graft_limit_pictures(model, 100000001));
+  EXPECT(GRAFT_MISUSE, "model is NULL", graft_limit_pictures(NULL, 1));
   /* Failures left the answer alone, and the model usable. */
   CHECK(answer.label == 77 && answer.probabilities == NULL);
   frame = right;

@@ -73,7 +73,7 @@ impl<'a> Alone<'a> {
                     return Ok(());
                 }
                 let at = first % READY / batch * length;
-                network.run(shape, &tensors[at..at + length], FEATURES, |values| {
+                network.run(&shape, &tensors[at..at + length], FEATURES, |values| {
                     std::hint::black_box(values);
                 })?;
             }

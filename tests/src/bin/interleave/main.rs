@@ -10,6 +10,8 @@
 //! - `interleave taps` is that part of the comparison alone;
 //! - `interleave sources DATA` ranks the sources that are here, and
 //!   prints how well each score foretells the probe;
+//! - `interleave step FOLDER MODEL TENSOR BATCH` writes the step that trains what is
+//!   above a tensor, for `tests/bench/step_against_pytorch.py`;
 //! - `interleave processor bare|engine|backbone` prints milliseconds of CPU.
 //!
 //! ONNX Runtime is the library that `ORT_DYLIB_PATH` names.
@@ -21,6 +23,7 @@ mod loading;
 mod measure;
 mod setting;
 mod sources;
+mod step;
 mod taps;
 
 use std::path::Path;
@@ -29,7 +32,7 @@ use anyhow::{Context as _, bail};
 
 use crate::setting::Setting;
 
-const USAGE: &str = "usage: interleave [photos FOLDER | features FOLDER | sources DATA | taps | processor WHAT] [--rounds N] [--photos N]";
+const USAGE: &str = "usage: interleave [photos FOLDER | features FOLDER | sources DATA | taps | step FOLDER MODEL TENSOR BATCH | processor WHAT] [--rounds N] [--photos N]";
 
 struct Options {
     rounds: usize,
@@ -62,6 +65,9 @@ fn main() -> anyhow::Result<()> {
             taps::report(&Setting::open()?, folder.path(), options.rounds)
         }
         ["sources", data] => sources::report(Path::new(data)),
+        ["step", folder, model, tensor, batch] => {
+            step::write(Path::new(folder), Path::new(model), tensor, batch.parse()?)
+        }
         ["processor", what] => loading::child(what),
         _ => bail!(USAGE),
     }

@@ -11,12 +11,21 @@ use crate::atomic::WriteError;
 
 /// How the network is reached. The default goes there directly and trusts the
 /// certificate authorities that Mozilla trusts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Network {
     /// What everything goes through.
     pub proxy: Option<Proxy>,
     /// The authorities to trust instead, a PEM file.
     pub certificates: Option<PathBuf>,
+    /// How long a server may say nothing. How long the whole takes is nobody's
+    /// limit.
+    pub silence: Duration,
+}
+
+impl Default for Network {
+    fn default() -> Network {
+        Network { proxy: None, certificates: None, silence: Duration::from_secs(30) }
+    }
 }
 
 /// A proxy, and who is reached without it.
@@ -133,8 +142,7 @@ pub(super) fn agent(network: &Network, url: &str) -> Result<Agent, HttpError> {
         .accept_encoding("identity")
         .timeout_resolve(Some(Duration::from_secs(20)))
         .timeout_connect(Some(Duration::from_secs(20)))
-        // A server that falls silent; how long the whole takes is nobody's limit.
-        .timeout_per_read(Some(Duration::from_secs(30)))
+        .timeout_per_read(Some(network.silence))
         .build();
     Ok(config.into())
 }
@@ -204,7 +212,7 @@ mod tests {
     #[test]
     fn a_proxy_without_an_address_is_named() {
         let proxy = Some(Proxy { url: "gopher://x".into(), except: Vec::new() });
-        let network = Network { proxy, certificates: None };
+        let network = Network { proxy, ..Network::default() };
         let error = agent(&network, "https://example.com/").unwrap_err();
         assert!(matches!(error, HttpError::Proxy { .. }), "{error}");
     }

@@ -1,10 +1,11 @@
 //! Against a server of this very process that misbehaves as it is told to.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::catalogue::ModelSpec;
@@ -352,6 +353,69 @@ fn nobody_there_is_said() {
     let entry = wanted.entry(&format!("kind = \"url\"\nurl = \"http://{closed}/net.onnx\""));
     let error = get(&entry).unwrap_err();
     assert!(matches!(error, FetchError::Http(HttpError::Unreachable { .. })), "{error}");
+}
+
+/// The host is never asked: what leaves this machine goes through the proxy or not
+/// at all.
+#[test]
+fn a_proxy_that_fails_is_an_error_and_not_gone_around() {
+    let wanted = Wanted::new();
+    let entry = wanted.entry("kind = \"url\"\nurl = \"https://models.invalid:8443/net.onnx\"");
+    let through = |url: &str| {
+        let proxy = Some(Proxy { url: url.to_owned(), except: Vec::new() });
+        let network = Network { proxy, ..Network::default() };
+        let error = fetch(&entry, None, &network, &mut |_| ControlFlow::Continue(()));
+        match error.unwrap_err() {
+            FetchError::Http(HttpError::Unreachable { url, source }) => {
+                assert_eq!(url, "https://models.invalid:8443/net.onnx");
+                source.to_string()
+            }
+            other => panic!("{other}"),
+        }
+    };
+    for head in ["407 Proxy Authentication Required", "502 Bad Gateway", "403 Forbidden"] {
+        let server = Server::new(vec![says(head)]);
+        let said = through(&server.address);
+        assert!(said.contains("proxy"), "{head}: {said}");
+        let requests = server.requests();
+        assert!(requests[0][0].starts_with("connect models.invalid:8443 "), "{requests:?}");
+    }
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let said = through(&format!("http://{closed}"));
+    assert!(said.contains("refused"), "{said}");
+    assert!(!wanted.files().contains(&"net.onnx".to_owned()));
+}
+
+/// Before its first word, and in the middle of the file; the connections stay open.
+#[test]
+fn a_server_that_falls_silent_is_not_waited_for_for_ever() {
+    let network = Network { silence: Duration::from_millis(200), ..Network::default() };
+    let waits = |stream: &mut TcpStream| drop(stream.read(&mut [0]));
+    let silent = |entry: &Entry| {
+        let started = Instant::now();
+        let error = fetch(entry, None, &network, &mut |_| ControlFlow::Continue(()));
+        assert!(started.elapsed() < Duration::from_secs(10));
+        error.unwrap_err()
+    };
+    let wanted = Wanted::new();
+    let server = Server::new(vec![Box::new(move |_, stream| waits(stream))]);
+    let error = silent(&wanted.by_url(&server));
+    assert!(matches!(error, FetchError::Http(HttpError::Unreachable { .. })), "{error}");
+    server.requests();
+
+    // Without a tag it can't be taken up; what is known of it is said.
+    let body = wanted.body.clone();
+    let server = Server::new(vec![Box::new(move |request: &Request, stream: &mut TcpStream| {
+        whole(body, 100_000, "")(request, stream);
+        waits(stream);
+    })]);
+    let error = silent(&wanted.by_url(&server));
+    let cut = matches!(
+        error,
+        FetchError::Http(HttpError::Cut { done: 100_000, total: Some(300_000), .. })
+    );
+    assert!(cut, "{error}");
+    server.requests();
 }
 
 #[test]

@@ -18,6 +18,11 @@ pub(super) fn unary(of: &Evaluation<'_>) -> Option<Value> {
             let alpha = of.float("alpha", 1.0);
             Box::new(move |v| if v < 0.0 { alpha * v.exp_m1() } else { v })
         }
+        "Selu" => {
+            let alpha = of.float("alpha", 1.673_263_192_176_818_8);
+            let gamma = of.float("gamma", 1.050_701_022_148_132_3);
+            Box::new(move |v| gamma * if v < 0.0 { alpha * v.exp_m1() } else { v })
+        }
         "Sigmoid" => Box::new(sigmoid),
         "HardSigmoid" => {
             let (alpha, beta) = (of.float("alpha", 0.2), of.float("beta", 0.5));

@@ -217,7 +217,6 @@ impl Value {
 /// Whole numbers below it are exact in 64-bit floats.
 const EXACT: u64 = 1 << 53;
 
-#[cfg(test)]
 mod node_data;
-#[cfg(test)]
+pub(crate) mod pytorch;
 mod tests;

@@ -1,7 +1,11 @@
-//! The run of a graph: what each operator computes is held by `node_data`.
+//! The run of a graph, small networks among them: what each operator computes is held
+//! by `node_data`.
 
 use std::collections::HashMap;
 
+use prost::Message;
+
+use super::pytorch::{NETWORKS, Stored};
 use super::{in_f64, run_graph};
 use crate::eval::Value;
 use crate::graph::Graph;
@@ -69,4 +73,22 @@ fn what_cannot_run_is_named() {
     let wide = Value::real_of(ElementType::F64, vec![1], vec![1.0]);
     assert_eq!(run(&unlike, wide).unwrap_err(), "input \"x\" is given as f64, declared otherwise");
     assert_eq!(run_graph(&unlike, &HashMap::new()).unwrap_err(), "input \"x\" is not given");
+}
+
+#[test]
+fn networks_give_what_pytorch_says() {
+    for network in NETWORKS {
+        let stored = Stored::read(network);
+        // As it is: what was exported in training mode stays so.
+        let graph = Graph { model: ModelProto::decode(&stored.model[..]).unwrap() };
+        let inputs = HashMap::from([("x".to_owned(), stored.examples())]);
+        let logits = run_graph(&in_f64(&graph), &inputs).unwrap().remove("logits");
+        let (found, expected) = (logits.unwrap(), stored.array(&stored.facts["logits"]));
+        assert_eq!(found.dims(), expected.dims(), "{network}");
+        let pairs = found.reals().unwrap().iter().zip(expected.reals().unwrap());
+        for (found, expected) in pairs {
+            // Stored in 32 bits, computed in 64.
+            assert!((found - expected).abs() < 2e-7, "{network}: {found}, not {expected}");
+        }
+    }
 }
