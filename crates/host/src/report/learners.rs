@@ -57,8 +57,9 @@ struct Pace {
     an_answer: f64,
 }
 
-/// Held-out photos that a pace is taken by.
-const PACE_ANSWERS: usize = 8;
+/// Held-out photos that a pace is taken by: so many that opening sessions, which is
+/// done once an epoch, does not count for much.
+const PACE_ANSWERS: usize = 64;
 
 impl<'a> Learners<'a> {
     pub(super) fn new(
