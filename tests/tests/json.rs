@@ -120,6 +120,8 @@ fn every_document_has_the_fields_of_its_page() {
     // No is an answer too.
     assert!(matches!(developed.status, Some(0 | 1)), "{}", developed.stderr);
     check("develop", &developed.json());
+    let tuned = format!("{words} linear --fine-tune all --epochs 2");
+    check("train", &sandbox.train("photos", &tuned).done().json());
     let tiny = tiny_model();
     let tiny = tiny.to_str().unwrap();
     check("cuts", &of(&format!("cuts photos --model {tiny} --pool both")));

@@ -111,7 +111,7 @@ impl FineTuneArgs {
 
 impl LearnArgs {
     /// The recipe of a network that begins with random weights.
-    pub fn from_nothing(
+    pub fn recipe_from_nothing(
         &self,
         epochs: Option<u16>,
         seed: Option<u64>,

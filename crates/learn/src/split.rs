@@ -298,7 +298,7 @@ mod tests {
             // What small strata owe the test part and cannot give (they keep one
             // example to train on), the others give for them.
             let owed: f64 = (0..4)
-                .map(|stratum| whole(stratum))
+                .map(whole)
                 .filter(|&whole| whole > 0)
                 .map(|whole| (whole as f64 * fraction - (whole - 1) as f64).max(0.0))
                 .sum();

@@ -52,24 +52,26 @@ fn simplified_networks_answer_as_the_files_do() {
     });
 }
 
-/// DenseNet normalises what it joins, and rectifies it before the next convolution:
-/// of its 121 batch normalisations the 59 behind a convolution go. Behind a join its
-/// own scales and shifts, and those of Inception v2, go into what is before them.
+/// Of the networks whose weights are in the file: in the light models they are filled
+/// when the model is loaded, and what is behind a filled layer has nothing to go into.
+/// The `Mul` and `Add` of Inception v2 go into the batch normalisation before them.
 #[test]
 fn what_scales_channels_behind_a_layer_is_gone() {
     proof::each(|network| {
-        let simple = network.graph().simplified().summary();
-        let count = |operators: &[&str]| -> usize {
-            let of = simple.operators.iter().filter(|o| operators.contains(&o.name.as_str()));
+        let count = |graph: &graft_onnx::Graph, operators: &[&str]| -> usize {
+            let summary = graph.summary();
+            let of = summary.operators.iter().filter(|o| operators.contains(&o.name.as_str()));
             of.map(|o| o.count).sum()
         };
-        let norms = if network.name == "DenseNet-121" { 62 } else { 0 };
-        let free = ["DenseNet-121", "Inception v2"].contains(&network.name);
-        match (count(&["BatchNormalization"]), count(&["Mul", "Add"])) {
-            (left, arithmetic) if left == norms && (arithmetic == 0 || !free) => {
-                Ok(format!("{left} left"))
-            }
-            found => Err(format!("normalisations, scales and shifts left: {found:?}")),
+        let (whole, simple) = (network.graph(), network.graph().simplified());
+        let operators: &[&str] = match network.name {
+            "Inception v2" => &["Mul", "Add", "Unsqueeze"],
+            _ if network.path.contains("/light/") => return Ok("has no weights".to_owned()),
+            _ => &["BatchNormalization"],
+        };
+        match (count(&whole, operators), count(&simple, operators)) {
+            (before, 0) => Ok(format!("{before} of {operators:?} are gone")),
+            (_, after) => Err(format!("{after} of {operators:?} are left")),
         }
     });
 }

@@ -50,19 +50,23 @@ fn a_frozen_part_stays_and_fewer_weights_move() {
 #[test]
 fn threads_and_the_cache_leave_no_trace() {
     let sandbox = sandbox(24);
-    let pixels =
-        "--fine-tune all --epochs 3 --augment flip,rotate=10,crop=0.8,contrast=0.2,erase=0.1";
-    let turns = "--fine-tune last:1 --epochs 3 --augment flip,flip-vertical,quarter-turns";
-    let frozen = "--fine-tune last:2 --epochs 3 --augment brightness=0.3,quarter-turns";
+    // Without a stop part the tuned weights are in the bundle, however good.
+    sandbox.write("last.toml", "epochs = 3\nbatch = 8\nstop_share = 0.0\n");
+    let pixels = "--fine-tune all --augment flip,rotate=10,crop=0.8,contrast=0.2,erase=0.1";
+    let turns = "--fine-tune last:1 --augment flip,flip-vertical,quarter-turns";
+    let frozen = "--fine-tune last:2 --augment brightness=0.3,quarter-turns";
     for words in [pixels, turns, frozen] {
+        let words = format!("--recipe last.toml {words}");
         let first = bundle(&sandbox, &format!("{words} --threads 1"));
         assert!(bundle(&sandbox, &format!("{words} --threads 3")) == first, "threads: {words}");
         assert!(bundle(&sandbox, &format!("{words} --no-cache")) == first, "cache: {words}");
-        // The comparison can fail.
-        assert!(bundle(&sandbox, &format!("{words} --seed 1")) != first, "seed: {words}");
-        assert!(
-            bundle(&sandbox, &words.replace("quarter-turns", "flip")) != first || words == pixels
-        );
+        // It matters what happens to photos.
+        let loss = |words: &str| {
+            let json = tune(&sandbox, &format!("{words} --json")).done().json();
+            json["fine_tuning"]["epochs"][2]["loss"].as_f64().unwrap()
+        };
+        let (augmentation, _) = words.rsplit_once(" --augment").unwrap();
+        assert_ne!(loss(&words), loss(augmentation), "{words}");
     }
 }
 

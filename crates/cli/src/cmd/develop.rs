@@ -216,7 +216,7 @@ impl Cmd {
                 ColourName::Rgb => Colour::Rgb,
                 ColourName::Grey => Colour::Grey,
             },
-            tuning: self.learn.from_nothing(self.epochs, self.seed)?,
+            tuning: self.learn.recipe_from_nothing(self.epochs, self.seed)?,
             test_share: self.test_share,
             folds: 3,
             strict: self.strict,

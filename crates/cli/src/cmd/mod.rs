@@ -26,7 +26,7 @@ macro_rules! verbs {
     ($($variant:ident($module:ident) = $name:literal),* $(,)?) => {
         #[derive(Subcommand)]
         pub enum Command {
-            $($variant($module::Cmd),)*
+            $($variant(Box<$module::Cmd>),)*
         }
 
         impl Command {
@@ -38,7 +38,7 @@ macro_rules! verbs {
 
             pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
                 match self {
-                    $(Command::$variant(cmd) => cmd.run(context),)*
+                    $(Command::$variant(cmd) => (*cmd).run(context),)*
                 }
             }
         }

@@ -169,3 +169,6 @@ impl Step {
         self.sets[self.current].iter().map(here).collect::<Result<_, _>>().map_err(fail)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The part below the cut: from a photo to what the trained part sees.
 
+use std::sync::Mutex;
+
 use graft_input::{Picture, Preparer};
 use graft_onnx::GraphError;
 
@@ -7,6 +9,7 @@ use super::start::Place;
 use crate::backbone::Backbone;
 use crate::digest::Digest;
 use crate::engine::{Engine, Network, NetworkError};
+use crate::photos::lock;
 use crate::provider::Provider;
 
 /// The frozen part of a backbone.
@@ -22,15 +25,17 @@ pub(super) struct Frozen<'a> {
 struct Part {
     model: Vec<u8>,
     tensor: String,
+    /// One a core on a processor; a GPU is one machine. Opened when a photo first
+    /// needs one.
+    networks: Vec<Mutex<Option<Network>>>,
 }
 
 /// One thread's way from photos to rows.
 pub(super) struct Lane<'a> {
     frozen: &'a Frozen<'a>,
+    number: usize,
     preparer: Preparer,
     pixels: Vec<f32>,
-    /// Opened when a photo first needs it.
-    network: Option<Network>,
 }
 
 impl<'a> Frozen<'a> {
@@ -39,12 +44,15 @@ impl<'a> Frozen<'a> {
         provider: &'a Provider,
         backbone: &'a Backbone,
         place: &Place,
+        threads: usize,
     ) -> Result<Frozen<'a>, Box<GraphError>> {
         let part = match &place.tensor {
             None => None,
             Some(tensor) => {
                 let graph = backbone.graph().clone().cut_at(tensor).map_err(Box::new)?;
-                Some(Part { model: graph.to_bytes(), tensor: tensor.clone() })
+                let sessions = provider.sessions(threads).max(1);
+                let networks = (0..sessions).map(|_| Mutex::new(None)).collect();
+                Some(Part { model: graph.to_bytes(), tensor: tensor.clone(), networks })
             }
         };
         Ok(Frozen { engine, provider, backbone, part, row_length: place.row_length() })
@@ -59,11 +67,11 @@ impl<'a> Frozen<'a> {
         self.backbone.input.background
     }
 
-    pub(super) fn lane(&self) -> Lane<'_> {
+    pub(super) fn lane(&self, number: usize) -> Lane<'_> {
         let spec = &self.backbone.input;
         let preparer = Preparer::new(spec).expect("a backbone's input was checked");
         let pixels = vec![0.0; if self.part.is_some() { spec.tensor_len() } else { 0 }];
-        Lane { frozen: self, preparer, pixels, network: None }
+        Lane { frozen: self, number, preparer, pixels }
     }
 }
 
@@ -71,12 +79,13 @@ impl Lane<'_> {
     /// Writes the row of a photo.
     pub(super) fn row(&mut self, picture: &Picture, row: &mut [f32]) -> Result<(), NetworkError> {
         let Frozen { engine, provider, backbone, part, .. } = self.frozen;
-        let Some(Part { model, tensor }) = part else {
+        let Some(Part { model, tensor, networks }) = part else {
             self.preparer.fill(picture.frame(), row);
             return Ok(());
         };
         self.preparer.fill(picture.frame(), &mut self.pixels);
-        let network = match &mut self.network {
+        let mut network = lock(&networks[self.number % networks.len()]);
+        let network = match &mut *network {
             Some(network) => network,
             empty => empty.insert(Network::open(engine, model, provider, 1)?),
         };

@@ -229,10 +229,9 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
         ),
     )?;
 
-    let frozen = Frozen::new(engine, &options.provider, backbone, &place)
+    let frozen = Frozen::new(engine, &options.provider, backbone, &place, options.threads)
         .map_err(|source| graph_error(*source))?;
-    let mut supply =
-        Supply::new(&frozen, task.examples, task.photos, options.threads, &options.provider);
+    let mut supply = Supply::new(&frozen, task.examples, task.photos, options.threads);
     if let Some(config) = &options.cache {
         let wanted = kept_rows(task, frozen.row_length, config.limit_bytes);
         supply.keep(engine, &backbone.input, &options.provider, config, &wanted, on)?;

@@ -67,9 +67,8 @@ impl<'a> Supply<'a> {
         examples: &'a [&'a Example],
         photos: &'a [Digest],
         threads: usize,
-        provider: &Provider,
     ) -> Supply<'a> {
-        let lanes = (0..provider.sessions(threads)).map(|_| Mutex::new(frozen.lane())).collect();
+        let lanes = (0..threads.max(1)).map(|number| Mutex::new(frozen.lane(number))).collect();
         let bytes = frozen.row_length.saturating_mul(4 * examples.len());
         let small = frozen.network().is_none() && bytes <= PREPARED_BYTES;
         let prepared = small.then(|| examples.iter().map(|_| OnceLock::new()).collect());
@@ -105,15 +104,7 @@ impl<'a> Supply<'a> {
             cache: &cache,
             lane,
         });
-        let done = for_each(&paths, 1, Stage::Frozen, workers.collect(), on, |at, rows: &Rows| {
-            for (key, row) in rows {
-                if !row.iter().all(|v| v.is_finite()) {
-                    return Err(SupplyError::NotFinite { path: paths[at].to_path_buf() });
-                }
-                lock(&cache).put(*key, row.clone())?;
-            }
-            Ok(())
-        });
+        let done = for_each(&paths, 1, Stage::Frozen, workers.collect(), on, |_, ()| Ok(()));
         // Also after a failure: what was computed is not computed again.
         let flushed = lock(&cache).flush();
         let done = done.map_err(|stopped| match stopped {
@@ -201,9 +192,8 @@ fn key(photo: Digest, turn: Turn) -> Digest {
     }
 }
 
-/// Rows of one photo that were not kept yet.
-type Rows = Vec<(Digest, Vec<f32>)>;
-
+/// Makes the rows of photos that are not kept yet, and keeps them at once: all of
+/// them together may be more than there is memory for.
 struct Keeper<'a, 'f> {
     frozen: &'a Frozen<'f>,
     photos: &'a [Digest],
@@ -213,14 +203,14 @@ struct Keeper<'a, 'f> {
 }
 
 impl Worker for Keeper<'_, '_> {
-    type Result = Rows;
+    type Result = ();
     type Error = SupplyError;
 
     fn take(
         &mut self,
         first: usize,
         paths: &[&std::path::Path],
-        hand_out: HandOut<'_, Rows>,
+        hand_out: HandOut<'_, ()>,
     ) -> Result<(), SupplyError> {
         for (at, path) in (first..).zip(paths) {
             let (example, turns) = &self.wanted[at];
@@ -232,27 +222,29 @@ impl Worker for Keeper<'_, '_> {
                 }
             }
             if missing.is_empty() {
-                hand_out(at, Ok(Vec::new()));
+                hand_out(at, Ok(()));
                 continue;
             }
             match read(path).and_then(|bytes| decode(&bytes, self.frozen.background())) {
                 Err(reason) => hand_out(at, Err(reason)),
                 Ok(picture) => {
                     let mut lane = lock(self.lane);
-                    let mut rows = Vec::with_capacity(missing.len());
                     for (key, turn) in missing {
                         let mut row = vec![0.0; self.frozen.row_length];
                         lane.row(&turn.apply(picture.clone()), &mut row)?;
-                        rows.push((key, row));
+                        if !row.iter().all(|v| v.is_finite()) {
+                            return Err(SupplyError::NotFinite { path: path.to_path_buf() });
+                        }
+                        lock(self.cache).put(key, row)?;
                     }
-                    hand_out(at, Ok(rows));
+                    hand_out(at, Ok(()));
                 }
             }
         }
         Ok(())
     }
 
-    fn finish(&mut self, _: HandOut<'_, Rows>) -> Result<(), SupplyError> {
+    fn finish(&mut self, _: HandOut<'_, ()>) -> Result<(), SupplyError> {
         Ok(())
     }
 }

@@ -70,10 +70,9 @@ pub(crate) fn watch(watch: &Watch<'_>, on: OnEvent<'_>) -> Result<Watched, FineT
     if !memory.fits() {
         return Err(FineTuneError::Memory { memory });
     }
-    let frozen = Frozen::new(engine, &options.provider, backbone, &place)
+    let frozen = Frozen::new(engine, &options.provider, backbone, &place, options.threads)
         .map_err(|source| graph_error(*source))?;
-    let mut supply =
-        Supply::new(&frozen, watch.examples, watch.photos, options.threads, &options.provider);
+    let mut supply = Supply::new(&frozen, watch.examples, watch.photos, options.threads);
     if let Some(config) = &options.cache {
         let wanted = kept_rows(&task, frozen.row_length, config.limit_bytes);
         supply.keep(engine, &backbone.input, &options.provider, config, &wanted, on)?;

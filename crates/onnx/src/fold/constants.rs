@@ -11,14 +11,23 @@ use crate::proto::{GraphProto, NodeProto, TensorProto};
 /// result may be larger than its inputs, and all of them together.
 const MOST_GROWTH: usize = 1 << 16;
 const MOST_WORK: usize = 1 << 18;
+/// What is no larger comes first: a few large fills must not leave nothing for the
+/// many numbers a channel.
+const SMALL_GROWTH: usize = 1 << 12;
 
 pub(super) fn fold(graph: &mut GraphProto, opset: i64) {
+    let own = graph.initializer.iter().filter_map(|t| usize::try_from(element_count(t)?).ok());
+    // A weight may be read through a few nodes; a hostile graph reads it often.
+    let mut budget = own.fold(MOST_WORK, |sum, count| sum.saturating_add(count.saturating_mul(2)));
+    for growth in [SMALL_GROWTH, MOST_GROWTH] {
+        fold_once(graph, opset, growth, &mut budget);
+    }
+}
+
+fn fold_once(graph: &mut GraphProto, opset: i64, growth: usize, budget: &mut usize) {
     let outputs: HashSet<String> = graph.output.iter().map(|o| o.name().to_owned()).collect();
     let weights: HashMap<&str, &TensorProto> =
         graph.initializer.iter().map(|tensor| (tensor.name(), tensor)).collect();
-    let own = weights.values().filter_map(|t| usize::try_from(element_count(t)?).ok());
-    // A weight may be read through a few nodes; a hostile graph reads it often.
-    let mut budget = own.fold(MOST_WORK, |sum, count| sum.saturating_add(count.saturating_mul(2)));
     let mut computed: HashMap<String, Value> = HashMap::new();
     let mut moved: Vec<TensorProto> = Vec::new();
     let mut gone = vec![false; graph.node.len()];
@@ -31,13 +40,13 @@ pub(super) fn fold(graph: &mut GraphProto, opset: i64) {
             moved.push(TensorProto { name: Some(name.to_owned()), ..tensor.clone() });
             *gone = true;
             // Shapes and other small numbers may be computed with.
-            if let Some(value) = Value::of(tensor, MOST_GROWTH.min(budget)) {
-                budget -= value.len();
+            if let Some(value) = Value::of(tensor, growth.min(*budget)) {
+                *budget -= value.len();
                 computed.insert(name.to_owned(), value);
             }
             continue;
         }
-        if let Some(value) = compute(node, opset, &weights, &computed, &mut budget) {
+        if let Some(value) = compute(node, opset, &weights, &computed, growth, budget) {
             moved.push(value.to_tensor(name));
             computed.insert(name.to_owned(), value);
             *gone = true;
@@ -68,6 +77,7 @@ fn compute(
     opset: i64,
     weights: &HashMap<&str, &TensorProto>,
     computed: &HashMap<String, Value>,
+    growth: usize,
     budget: &mut usize,
 ) -> Option<Value> {
     // Weights are read only once it is certain that all inputs are constant.
@@ -88,7 +98,7 @@ fn compute(
     let input = |name: &String| computed.get(name).or_else(|| read.get(name.as_str()));
     let inputs: Vec<Option<&Value>> = node.input.iter().map(input).collect();
     let taken = inputs.iter().flatten().fold(0usize, |sum, value| sum.saturating_add(value.len()));
-    let limit = taken.saturating_add(MOST_GROWTH).min(*budget);
+    let limit = taken.saturating_add(growth).min(*budget);
     let value = Evaluation { node, opset, inputs, limit }.run()?;
     *budget -= value.len();
     Some(value)

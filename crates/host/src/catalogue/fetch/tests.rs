@@ -140,7 +140,8 @@ fn a_file_arrives_under_its_name_and_progress_is_told() {
             Event::Begin { total: all, .. } => total = all,
             Event::Advance { done } => last = done,
             Event::End => ended = true,
-            Event::Source { .. } | Event::Skipped { .. } | Event::Note(_) => {}
+            Event::Source { .. } | Event::Skipped { .. } | Event::Epoch { .. } | Event::Note(_) => {
+            }
         }
         ControlFlow::Continue(())
     });

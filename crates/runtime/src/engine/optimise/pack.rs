@@ -39,7 +39,7 @@ struct Matrix {
 }
 
 impl Matrix {
-    /// Nothing, if they lie otherwise or are to be packed otherwise.
+    /// Nothing, if they lie otherwise or are to be packed otherwise, or are one block.
     fn of(op: &OptMatMulPack, weights: &Tensor, fact: &TypedFact) -> TractResult<Option<Matrix>> {
         let exotic = fact.exotic_fact.as_ref();
         let Some(packed) = exotic.and_then(|fact| fact.downcast_ref::<DynPackedExoticFact>())
@@ -54,7 +54,8 @@ impl Matrix {
         let row_axis = axes.axis('M')?.inputs[0][0];
         let (rows, columns) = (weights.shape()[row_axis], weights.shape()[column_axis]);
         let strides = weights.strides();
-        let right = rows * columns == weights.len()
+        let right = weights.len() * weights.datum_type().size_of() > BLOCK_BYTES
+            && rows * columns == weights.len()
             && strides[column_axis] == 1
             && strides[row_axis] == columns as isize;
         let matrix = Matrix { format: format.clone(), row_axis, column_axis, rows, columns };
