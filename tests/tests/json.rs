@@ -128,6 +128,9 @@ fn every_document_has_the_fields_of_its_page() {
     let rank =
         run(sandbox.graft(["rank", "photos", "--json", "--models"]).arg(tiny_model())).done();
     check("rank", &rank.json());
+    let few = "--sizes 3 --seeds 2 --epochs 1 --scratch-epochs 1 --scratch-size 16 --json";
+    let mut report = sandbox.graft(["report", "photos", "--backbone", tiny]);
+    check("report", &run(report.args(few.split(' '))).done().json());
     check("evaluate", &of("evaluate task.graft photos"));
     check("predict", &of("predict task.graft photos/leaf/0000.png"));
     check("compare", &of("compare task.graft photos"));

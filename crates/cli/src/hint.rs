@@ -18,6 +18,7 @@ use graft_host::features::FeaturesError;
 use graft_host::finetune::{CheckpointError, FineTuneError, Other, PartsError, PlaceError};
 use graft_host::inspect::InspectError;
 use graft_host::rank::{LatencyFileError, RankError, SourceError};
+use graft_host::report::ReportError;
 use graft_host::stated::{FileError, Missing, StatedError};
 use graft_host::train::RunError;
 
@@ -36,6 +37,7 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref().and_then(run))
             .or_else(|| cause.downcast_ref().and_then(cuts))
             .or_else(|| cause.downcast_ref().and_then(rank))
+            .or_else(|| cause.downcast_ref().and_then(report))
             .or_else(|| cause.downcast_ref().map(latency_file))
             .or_else(|| cause.downcast_ref().and_then(bundle))
             .or_else(|| cause.downcast_ref().and_then(bench))
@@ -60,7 +62,8 @@ pub fn is_cancelled(error: &anyhow::Error) -> bool {
     let cuts = matches!(error.downcast_ref(), Some(CutsError::Cancelled));
     let rank = matches!(error.downcast_ref(), Some(RankError::Cancelled));
     let fetch = matches!(error.downcast_ref(), Some(FetchError::Http(HttpError::Cancelled)));
-    run || answer || bench || cuts || rank || fetch
+    let report = matches!(error.downcast_ref(), Some(ReportError::Cancelled));
+    run || answer || bench || cuts || rank || report || fetch
 }
 
 const CACHE: &str = "clear it with `graft cache clear`, or do without it with --no-cache";
@@ -157,6 +160,19 @@ fn run(error: &RunError) -> Option<String> {
         }
         RunError::Strict { .. } => Some("without --strict they are skipped and listed".to_owned()),
         RunError::FineTune(error) => fine_tune(error),
+        _ => None,
+    }
+}
+
+fn report(error: &ReportError) -> Option<String> {
+    match error {
+        ReportError::TooFew { .. } => {
+            Some("add photos, or hold fewer of them out with --test-share".to_owned())
+        }
+        ReportError::Strict { .. } => {
+            Some("mend or remove them; without --strict they are skipped and listed".to_owned())
+        }
+        ReportError::FineTune(error) => fine_tune(error),
         _ => None,
     }
 }

@@ -16,6 +16,7 @@ mod locations;
 mod model_args;
 mod output;
 mod progress;
+mod report;
 mod text;
 
 use output::{Failure, Outcome};

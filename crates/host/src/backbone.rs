@@ -218,6 +218,12 @@ impl Backbone {
         &self.graph
     }
 
+    /// The same, for photos that are prepared in another way: whoever looks at
+    /// photos through it and not at its graph.
+    pub(crate) fn with_input(self, input: ImageSpec) -> Backbone {
+        Backbone { input, ..self }
+    }
+
     /// Of the bytes of [`Backbone::graph`]: what a cache keys features by.
     pub fn digest(&self) -> Digest {
         self.digest

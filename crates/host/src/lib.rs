@@ -57,6 +57,7 @@ mod photos;
 pub mod progress;
 pub mod provider;
 pub mod rank;
+pub mod report;
 mod sides;
 pub mod stated;
 mod subset;

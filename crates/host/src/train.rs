@@ -535,7 +535,7 @@ fn provenance(
 
 /// The same photos, labels and sides give the same digest, whatever they are
 /// called and wherever they are.
-fn data_digest(features: &Features, usable: &[&Example], sides: &Sides) -> Digest {
+pub(crate) fn data_digest(features: &Features, usable: &[&Example], sides: &Sides) -> Digest {
     let on = |side: &'static str, members: &[usize]| {
         members
             .iter()

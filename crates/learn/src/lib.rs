@@ -11,7 +11,8 @@
 //! seen, [`calibrate`] turns those into a temperature and an "unknown"
 //! threshold, and [`evaluate`] measures on the test examples.
 //!
-//! [`transfer`] says of several sources which one's features suit a task.
+//! [`transfer`] says of several sources which one's features suit a task;
+//! [`curves`] says what transfer was worth, and forecasts what more labels would be.
 //!
 //! ```
 //! use std::ops::ControlFlow;
@@ -42,6 +43,7 @@
 //! ```
 
 mod calibration;
+pub mod curves;
 mod examples;
 mod head;
 mod kernel;
@@ -52,6 +54,7 @@ mod metrics;
 mod mlp;
 mod probe;
 mod random;
+mod reliability;
 mod schedule;
 mod soft_targets;
 mod split;
@@ -72,6 +75,7 @@ pub use metrics::{
 pub use mlp::{MlpRecipe, train_mlp};
 pub use probe::{Probe, grouped_probe, probe};
 pub use random::SplitMix64;
+pub use reliability::{ReliabilityBin, reliability};
 pub use schedule::{Decay, Schedule};
 pub use soft_targets::SoftTargets;
 pub use split::{

@@ -5,9 +5,9 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 /// Bins of the expected calibration error.
-const BINS: usize = 15;
+pub(crate) const BINS: usize = 15;
 /// The 97.5 % quantile of the normal distribution.
-const Z: f64 = 1.959_963_984_540_054;
+pub(crate) const Z: f64 = 1.959_963_984_540_054;
 
 /// How good a head is on examples it has not seen. Shares are of 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -204,7 +204,7 @@ pub fn expected_calibration_error(answers: &[(f32, bool)]) -> f64 {
     let mut bins = [(0f64, 0f64); BINS];
     for &(confidence, right) in answers {
         let confidence = f64::from(confidence);
-        let bin = ((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
+        let bin = bin(confidence);
         bins[bin].0 += confidence;
         bins[bin].1 += f64::from(u8::from(right));
     }
@@ -213,14 +213,24 @@ pub fn expected_calibration_error(answers: &[(f32, bool)]) -> f64 {
     gap / answers.len().max(1) as f64
 }
 
+/// In which bin a confidence lies.
+pub(crate) fn bin(confidence: f64) -> usize {
+    ((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1
+}
+
 /// The 95 % score interval of a share (Wilson 1927); the whole range if nothing
 /// was counted.
 pub fn wilson_interval(right: usize, examples: usize) -> [f64; 2] {
     if examples == 0 {
         return [0.0, 1.0];
     }
+    wilson(right as f64 / examples as f64, examples)
+}
+
+/// [`wilson_interval`] of a share that need not be one of whole examples: a mean
+/// over runs.
+pub(crate) fn wilson(share: f64, examples: usize) -> [f64; 2] {
     let n = examples as f64;
-    let share = right as f64 / n;
     let centre = share + Z * Z / (2.0 * n);
     let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     let whole = 1.0 + Z * Z / n;

@@ -19,6 +19,7 @@ pub mod inspect;
 pub mod models;
 pub mod predict;
 pub mod rank;
+pub mod report;
 pub mod train;
 
 macro_rules! verbs {
@@ -52,6 +53,7 @@ verbs! {
     Train(train) = "train",
     Develop(develop) = "develop",
     Cuts(cuts) = "cuts",
+    Report(report) = "report",
     Evaluate(evaluate) = "evaluate",
     Predict(predict) = "predict",
     Compare(compare) = "compare",

@@ -13,6 +13,7 @@ pub mod develop;
 pub mod inspect;
 pub mod models;
 pub mod rank;
+pub mod report;
 pub mod train;
 
 /// `14.0 MB`: powers of 1000, as disks and downloads are counted.

@@ -25,6 +25,16 @@ pub(super) struct Run<'a> {
     pub(super) forward: &'a Forward<'a>,
 }
 
+/// What a watched run gave, and what it took.
+pub(crate) struct Watched {
+    /// `[held out, classes]` before the first epoch and after each.
+    pub(crate) logits: Vec<Array2<f32>>,
+    /// Rows and steps of the last epoch; rows may be at hand since the first.
+    pub(crate) epoch: Duration,
+    /// Looking at the held-out part after it.
+    pub(crate) answers: Duration,
+}
+
 /// What the stop part says of some weights.
 struct Worth {
     loss: f64,
@@ -57,7 +67,7 @@ impl Run<'_> {
         while saved.epochs < recipe.epochs && !self.is_over(&saved) {
             let start = Instant::now();
             let epoch = saved.epochs + 1;
-            let loss = self.epoch(&mut session, epoch, &mut saved, &schedule, shelf, on)?;
+            let loss = self.epoch(&mut session, epoch, &mut saved, &schedule, Some(shelf), on)?;
             saved.epochs = epoch;
             saved.state = session.state()?;
             let weights = self.weights(&saved.state);
@@ -128,7 +138,7 @@ impl Run<'_> {
         epoch: usize,
         saved: &mut Saved,
         schedule: &Schedule,
-        shelf: &Shelf<'_>,
+        shelf: Option<&Shelf<'_>>,
         on: OnEvent<'_>,
     ) -> Result<f64, FineTuneError> {
         let recipe = self.task.recipe;
@@ -158,7 +168,7 @@ impl Run<'_> {
             let moved = session.run(&batch)?;
             for (what, value) in [("loss", moved.loss), ("gradient's norm", moved.gradient_norm)] {
                 if !value.is_finite() {
-                    let good = (saved.epochs > 0).then(|| shelf.path());
+                    let good = shelf.filter(|_| saved.epochs > 0).map(Shelf::path);
                     return Err(self.diverged(saved, what, value.into(), rate, good));
                 }
             }
@@ -269,6 +279,59 @@ impl Run<'_> {
         let loss = log_loss_at_best_temperature(logits.view(), &labels).map_err(|_| ())?;
         let right = logits.outer_iter().zip(&labels).filter(|(row, label)| best(row) == **label);
         Ok(Worth { loss, accuracy: right.count() as f64 / labels.len() as f64 })
+    }
+
+    /// Trains to the end of the recipe, whatever comes of it, and gives the logits
+    /// of the held-out part before the first epoch and after each. As these choose
+    /// nothing, no epoch and no end, they may be looked at.
+    pub(super) fn watched(
+        &self,
+        mut session: Step,
+        on: OnEvent<'_>,
+    ) -> Result<Watched, FineTuneError> {
+        let recipe = self.task.recipe;
+        let total = self.task.parts.train.len().div_ceil(self.task.batch()) * recipe.epochs;
+        let schedule = Schedule::new(total, recipe.rates.warm_up, recipe.rates.decay);
+        if on(Event::Begin { stage: Stage::Tune, total: Some(total as u64) }).is_break() {
+            return Err(FineTuneError::Cancelled);
+        }
+        let best = Best { epoch: 0, loss: f64::INFINITY, weights: Vec::new() };
+        let mut saved = Saved { epochs: 0, steps: 0, history: Vec::new(), best, state: Vec::new() };
+        let logits = vec![self.answers(&session, &saved, on)?];
+        let mut watched = Watched { logits, epoch: Duration::ZERO, answers: Duration::ZERO };
+        while saved.epochs < recipe.epochs {
+            let start = Instant::now();
+            self.epoch(&mut session, saved.epochs + 1, &mut saved, &schedule, None, on)?;
+            watched.epoch = start.elapsed();
+            saved.epochs += 1;
+            let start = Instant::now();
+            watched.logits.push(self.answers(&session, &saved, on)?);
+            watched.answers = start.elapsed();
+        }
+        let _ = on(Event::End);
+        Ok(watched)
+    }
+
+    fn answers(
+        &self,
+        session: &Step,
+        saved: &Saved,
+        on: OnEvent<'_>,
+    ) -> Result<Array2<f32>, FineTuneError> {
+        let weights = self.weights(&session.state()?);
+        let graph = with_weights(self.part.clone(), self.step, &weights).map_err(|source| {
+            let from = self.task.recipe.from.to_string();
+            FineTuneError::Graph { from, source: Box::new(source) }
+        })?;
+        let logits =
+            self.forward.logits(&graph, self.supply, self.task.test, saved.steps as u64, on)?;
+        match logits.iter().find(|value| !value.is_finite()) {
+            None => Ok(logits),
+            Some(&value) => {
+                let rate = self.task.recipe.rates.backbone;
+                Err(self.diverged(saved, "answer to a held-out photo", value.into(), rate, None))
+            }
+        }
     }
 
     fn diverged(

@@ -22,6 +22,7 @@ mod rates;
 mod recipe;
 mod start;
 mod supply;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -43,6 +44,7 @@ use self::forward::Forward;
 use self::frozen::Frozen;
 pub(crate) use self::parts::Parts;
 use self::supply::Supply;
+pub(crate) use self::watch::{Watch, watch};
 use crate::backbone::Backbone;
 use crate::digest::Digest;
 use crate::engine::{Engine, NetworkError, Step};

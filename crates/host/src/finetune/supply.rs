@@ -1,8 +1,8 @@
 //! Rows for the trained part: found where they were kept, or made from the photo.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use graft_spec::ImageSpec;
 
@@ -25,7 +25,14 @@ pub(super) struct Supply<'a> {
     /// A thread each.
     lanes: Vec<Mutex<Lane<'a>>>,
     kept: Option<Mutex<FeatureCache>>,
+    /// Photos prepared as they are, one an example, where nothing is frozen and all
+    /// of them are small.
+    prepared: Option<Vec<OnceLock<Box<[f32]>>>>,
 }
+
+/// Prepared photos that may stay in memory: small networks would wait for photos to
+/// be decoded again in every epoch.
+const PREPARED_BYTES: usize = 256 << 20;
 
 /// An example that is asked for.
 pub(super) struct Pick {
@@ -62,7 +69,10 @@ impl<'a> Supply<'a> {
         threads: usize,
     ) -> Supply<'a> {
         let lanes = (0..threads.max(1)).map(|number| Mutex::new(frozen.lane(number))).collect();
-        Supply { frozen, examples, photos, lanes, kept: None }
+        let bytes = frozen.row_length.saturating_mul(4 * examples.len());
+        let small = frozen.network().is_none() && bytes <= PREPARED_BYTES;
+        let prepared = small.then(|| examples.iter().map(|_| OnceLock::new()).collect());
+        Supply { frozen, examples, photos, lanes, kept: None, prepared }
     }
 
     pub(super) fn row_length(&self) -> usize {
@@ -149,6 +159,12 @@ impl<'a> Supply<'a> {
             row.copy_from_slice(values);
             return Ok(());
         }
+        let memory = self.prepared.as_ref().map(|all| &all[pick.example]);
+        let memory = memory.filter(|_| turn == Some(Turn::NONE));
+        if let Some(values) = memory.and_then(OnceLock::get) {
+            row.copy_from_slice(values);
+            return Ok(());
+        }
         let path = || self.examples[pick.example].path.clone();
         let unusable = |reason| SupplyError::Photo { path: path(), reason };
         let bytes = read(&self.examples[pick.example].path).map_err(unusable)?;
@@ -157,10 +173,14 @@ impl<'a> Supply<'a> {
             picture = draw.apply(picture);
         }
         lane.row(&picture, row)?;
-        match row.iter().all(|v| v.is_finite()) {
-            true => Ok(()),
-            false => Err(SupplyError::NotFinite { path: path() }),
+        if !row.iter().all(|v| v.is_finite()) {
+            return Err(SupplyError::NotFinite { path: path() });
         }
+        if let Some(memory) = memory {
+            // Whoever was first: both have the same.
+            let _ = memory.set(Box::from(&*row));
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,244 @@
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use graft_host::atomic::{check_writable, write_whole};
+use graft_host::backbone::Pool;
+use graft_host::engine::Engine;
+use graft_host::examples::Dataset;
+use graft_host::features::FeatureOptions;
+use graft_host::finetune::{FineTuning, From};
+use graft_host::progress::Event;
+use graft_host::report::{
+    Architecture, Method, Photos, ReportRecipe, Scratch, TransferReport, report,
+};
+use serde::Serialize;
+
+use crate::args::{Context, ProviderArgs, part};
+use crate::input_args::InputArgs;
+use crate::locations::Locations;
+use crate::model_args::pretrained;
+use crate::output::{Outcome, print};
+use crate::progress::Display;
+use crate::report::page;
+use crate::text;
+
+/// Measure what transfer bought: learning curves with it and without, as a page
+///
+/// The same task is learned in three ways, with ever more of the photos and several
+/// seeds: by a small network from scratch, by a head on the frozen backbone, and by
+/// tuning the backbone. The same held-out photos judge all runs and choose nothing.
+/// The page says which benefits of transfer appear, forecasts what more labels would
+/// bring, and shows where the answers are wrong. How long it takes is said before the
+/// long part begins.
+#[derive(Args)]
+pub struct Cmd {
+    /// A folder with a sub-folder a class, or a .csv or .tsv with the columns
+    /// path and label, and optionally split, group and stratify
+    data: PathBuf,
+
+    /// The backbone: a name that `graft models` lists, a folder with a model.toml,
+    /// or an ONNX file
+    #[arg(long, value_name = "MODEL", alias = "model", default_value = "mobilenet_v2")]
+    backbone: String,
+
+    /// The page to write
+    #[arg(long, short, value_name = "FILE", default_value = "report.html")]
+    output: PathBuf,
+
+    /// What to compare
+    #[arg(
+        long,
+        value_enum,
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        default_value = "frozen,fine-tuned,scratch"
+    )]
+    methods: Vec<MethodName>,
+
+    /// Fewer sizes and epochs, for a first look: 3 sizes, 4 epochs of the last
+    /// block alone, 12 epochs from scratch; what is stated beside it holds
+    #[arg(long)]
+    quick: bool,
+
+    /// Training-set sizes, each twice the one before, the last all there is
+    /// [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=16))]
+    sizes: Option<u8>,
+
+    /// Runs of each method and size [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    seeds: Option<u8>,
+
+    /// From where on the backbone is tuned: "all" of it, the "last:N" blocks below its
+    /// features, or everything above a tensor [default: last:3]
+    #[arg(long, value_name = "FROM")]
+    fine_tune: Option<From>,
+
+    /// Fine-tune as this TOML file says; flags beside it go first
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+
+    /// Epochs of fine-tuning [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    epochs: Option<u16>,
+
+    /// What learns from scratch
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = ArchitectureName::Resnet)]
+    architecture: ArchitectureName,
+
+    /// Height and width of its photos, or the backbone's if those are smaller
+    #[arg(long, value_name = "PIXELS", default_value_t = 64, value_parser = clap::value_parser!(u16).range(16..=512))]
+    scratch_size: u16,
+
+    /// Its epochs [default: 30]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    scratch_epochs: Option<u16>,
+
+    /// No photos in the page: their licence forbids it
+    #[arg(long)]
+    no_photos: bool,
+
+    /// Share of the photos that is held out, if the data set doesn't say
+    #[arg(long, value_name = "SHARE", default_value_t = 0.25, value_parser = part)]
+    test_share: f64,
+
+    /// Folds of cross-validation, for the heads
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
+    folds: u16,
+
+    /// Of the split, and of the first run; the next have the next
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+
+    /// A photo that can't be used is an error
+    #[arg(long)]
+    strict: bool,
+
+    /// Neither look for features nor keep them
+    #[arg(long)]
+    no_cache: bool,
+
+    #[command(flatten)]
+    provider: ProviderArgs,
+
+    #[command(flatten)]
+    input: InputArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MethodName {
+    /// A linear head on the backbone as it is
+    Frozen,
+    /// The backbone tuned with its head
+    FineTuned,
+    /// A small network that learns all by itself
+    Scratch,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ArchitectureName {
+    /// Five convolutions
+    Plain,
+    /// Fourteen layers with shortcuts
+    Resnet,
+    /// Depthwise convolutions
+    Mobilenet,
+}
+
+/// Field names are those of docs/json.md.
+#[derive(Serialize)]
+pub struct Report {
+    #[serde(flatten)]
+    pub transfer: TransferReport,
+    #[serde(serialize_with = "graft_host::lossy::path")]
+    pub page: PathBuf,
+    pub page_bytes: usize,
+    pub threads: usize,
+    pub total_seconds: f64,
+}
+
+impl Cmd {
+    pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
+        let start = Instant::now();
+        let locations = Locations::find()?;
+        check_writable(&self.output)?;
+        let recipe = self.recipe()?;
+        let dataset = Dataset::open(&self.data)?;
+        let labels = dataset.checked_labels(&self.data)?;
+        if dataset.examples.iter().any(|example| example.path == self.output) {
+            anyhow::bail!("{} is one of the photos", self.output.display());
+        }
+        let backbone =
+            pretrained(&self.backbone, &self.input, &locations)?.cut(None, Pool::Mean)?;
+        let engine = Engine::load(&locations.onnx_runtime(context.global))?;
+        let options = FeatureOptions {
+            provider: self.provider.provider(&locations),
+            threads: context.global.threads(),
+            batch: None,
+            cache: (!self.no_cache).then(|| locations.features()),
+        };
+        let mut display = Display::new(context);
+        let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
+        let transfer = report(&engine, &backbone, &dataset, &labels, &recipe, &options, &mut on)?;
+        context.go_on()?;
+        let name = self.data.file_name().unwrap_or(self.data.as_os_str()).to_string_lossy();
+        let html = page(&transfer, &name)?;
+        write_whole(&self.output, html.as_bytes())?;
+        let report = Report {
+            transfer,
+            page: self.output,
+            page_bytes: html.len(),
+            threads: options.threads,
+            total_seconds: start.elapsed().as_secs_f64(),
+        };
+        print(context.global, "report", &report, || text::report::result(&report))?;
+        Ok(Outcome::Yes)
+    }
+
+    fn recipe(&self) -> anyhow::Result<ReportRecipe> {
+        let quick = |slow: usize, quick: usize| if self.quick { quick } else { slow };
+        let mut fine_tuning = match &self.recipe {
+            Some(path) => FineTuning::read(path)?,
+            None => FineTuning {
+                from: From::Last(quick(3, 1)),
+                epochs: quick(8, 4),
+                ..FineTuning::default()
+            },
+        };
+        if let Some(from) = &self.fine_tune {
+            fine_tuning.from = from.clone();
+        }
+        fine_tuning.epochs = self.epochs.map_or(fine_tuning.epochs, usize::from);
+        let scratch = Scratch {
+            architecture: match self.architecture {
+                ArchitectureName::Plain => Architecture::Plain,
+                ArchitectureName::Resnet => Architecture::ResNet,
+                ArchitectureName::Mobilenet => Architecture::MobileNet,
+            },
+            side: self.scratch_size.into(),
+            epochs: self.scratch_epochs.map_or(quick(30, 12), usize::from),
+            ..Scratch::default()
+        };
+        // Each once, in the order in which they cost.
+        let order = [
+            (MethodName::Frozen, Method::Frozen),
+            (MethodName::FineTuned, Method::FineTuned),
+            (MethodName::Scratch, Method::Scratch),
+        ];
+        let methods = order.iter().filter(|(name, _)| self.methods.contains(name));
+        Ok(ReportRecipe {
+            methods: methods.map(|(_, method)| *method).collect(),
+            sizes: self.sizes.map_or(quick(5, 3), usize::from),
+            seeds: self.seeds.map_or(3, usize::from),
+            seed: self.seed,
+            folds: self.folds.into(),
+            test_share: self.test_share,
+            fine_tuning,
+            scratch,
+            photos: if self.no_photos { Photos::LeftOut } else { Photos::Shown },
+            strict: self.strict,
+        })
+    }
+}
