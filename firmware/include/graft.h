@@ -200,9 +200,9 @@ const char *graft_error(void);
 
 // Opens a bundle that is a file.
 //
-// The file is read into memory, not mapped, and may go afterwards: the model
-// keeps its own copy of the weights. It takes about the time of four answers
-// and, while it runs, the memory of the file on top of the model's.
+// The file is read a block at a time, never mapped, and may go afterwards: the
+// model keeps its own copy of the weights. It takes about the time of four
+// answers.
 //
 // If `public_key` is not NULL, the bundle must be signed with it; that is
 // checked before anything in the file is looked at. It is the content of
