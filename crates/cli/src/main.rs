@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use clap::Parser;
 
+mod architecture_args;
 mod args;
 mod bundle_args;
 mod cmd;

@@ -6,23 +6,23 @@
 
 use std::time::Instant;
 
-use graft_learn::{SplitMix64, Targets};
 pub use graft_onnx::Architecture;
-use graft_onnx::{Design, Graph, Statistics};
+use graft_onnx::{Design, Graph};
 use graft_spec::{Colour, Fit, ImageSpec, Labels, Layout, Name};
 
 use crate::backbone::{Backbone, BackboneError, Origin, Pool, Pretrained};
 use crate::digest::Digest;
 use crate::engine::Engine;
 use crate::examples::{Dataset, Example};
-use crate::features::{FeatureOptions, FeaturesError, features};
-use crate::finetune::{self, Checkpoints, FineTuneError, FineTuning, SupplyError, TuningFacts};
+use crate::features::FeatureOptions;
+use crate::finetune::{self, Checkpoints, FineTuning, TuningFacts};
 use crate::progress::{Event, OnEvent};
 use crate::sides::sides;
 use crate::train::{
-    Evaluation, HeadRecipe, LinearRecipe, Recipe, RunError, check_classes, learn, majority,
-    note_leaks,
+    Evaluation, HeadRecipe, LinearRecipe, Recipe, RunError, check_classes, judged, learn,
+    note_leaks, of_tuning, usable_features,
 };
+use crate::untrained::{STATISTICS, untrained};
 
 /// How to develop a source.
 #[derive(Clone, Debug)]
@@ -94,9 +94,6 @@ pub enum DevelopError {
 /// Pixels that the naive linear model sees, at most.
 const MOST_PIXELS: usize = 1024;
 
-/// Keeps first weights apart from other draws of the same seed.
-const WEIGHTS: u64 = 0x7765_6967;
-
 /// Trains a network from nothing. `labels` are the data set's, checked.
 pub fn develop(
     engine: &Engine,
@@ -120,22 +117,9 @@ pub fn develop(
 
     // One pass reads every photo, and gives the naive model what it learns from.
     let [width, height] = development.size.map(|side| side as usize);
-    let pixels = Graph::pixels(channels(input.colour), [height, width], MOST_PIXELS);
+    let pixels = Graph::pixels(input.colour.channels(), [height, width], MOST_PIXELS);
     let pixels = whole(pixels, "pixels", &input)?;
-    let paths: Vec<_> = dataset.examples.iter().map(|e| e.path.as_path()).collect();
-    let features = features(engine, &pixels, &paths, options, on).map_err(|e| match e {
-        FeaturesError::Cancelled => RunError::Cancelled,
-        other => RunError::Features(other),
-    })?;
-    if let Some(first) = features.skipped.first() {
-        let total = paths.len();
-        if development.strict {
-            return Err(RunError::Strict { skipped: features.skipped, total }.into());
-        }
-        if features.usable.is_empty() {
-            return Err(RunError::NoPhotos { total, first: first.clone() }.into());
-        }
-    }
+    let features = usable_features(engine, &pixels, dataset, development.strict, options, on)?;
     let usable: Vec<&Example> = features.usable.iter().map(|&i| &dataset.examples[i]).collect();
     let sides = sides(&usable, development.test_share, development.folds, recipe.seed)
         .map_err(RunError::Sides)?;
@@ -144,13 +128,7 @@ pub fn develop(
     let (_, _, naive) = learn(&features, &usable, &sides, labels, &naive_recipe(development), on)?;
 
     let start = Instant::now();
-    let fail = |error| match error {
-        FineTuneError::Cancelled | FineTuneError::Supply(SupplyError::Cancelled) => {
-            RunError::Cancelled
-        }
-        other => RunError::FineTune(other),
-    };
-    let parts = finetune::split(&usable, &sides.train, labels, recipe).map_err(fail)?;
+    let parts = finetune::split(&usable, &sides.train, labels, recipe).map_err(of_tuning)?;
     let classes = labels.names().len();
     let task = finetune::Task {
         engine,
@@ -163,21 +141,11 @@ pub fn develop(
         classes,
         recipe,
         options,
-        statistics: Statistics::Batch { momentum: 0.1 },
+        statistics: STATISTICS,
         checkpoints,
     };
-    let tuned = finetune::tune(&task, on).map_err(fail)?;
-    let labels_of = |part: &[usize]| part.iter().map(|&i| usable[i].label).collect::<Vec<_>>();
-    let calibration =
-        graft_learn::calibrate(tuned.calibrate_logits.view(), &labels_of(&parts.calibrate), None)
-            .map_err(RunError::Calibration)?;
-    let targets = Targets {
-        labels: &labels_of(&sides.test),
-        names: labels,
-        majority: majority(&labels_of(&sides.train), classes),
-    };
-    let evaluation = graft_learn::evaluate(tuned.test_logits.view(), &targets, &calibration)
-        .map_err(RunError::Evaluation)?;
+    let tuned = finetune::tune(&task, on).map_err(of_tuning)?;
+    let (_, evaluation) = judged(&tuned, &usable, &sides, &parts, labels, None)?;
     if on(Event::End).is_break() {
         return Err(RunError::Cancelled.into());
     }
@@ -193,16 +161,9 @@ pub fn develop(
     })
 }
 
-fn channels(colour: Colour) -> usize {
-    match colour {
-        Colour::Grey => 1,
-        Colour::Rgb | Colour::Bgr => 3,
-    }
-}
-
 /// Pixels from -1 to 1.
 fn input(development: &Development) -> ImageSpec {
-    let half = vec![0.5; channels(development.colour)];
+    let half = vec![0.5; development.colour.channels()];
     ImageSpec {
         width: development.size[0],
         height: development.size[1],
@@ -219,16 +180,12 @@ fn input(development: &Development) -> ImageSpec {
 fn network(development: &Development, classes: usize) -> Graph {
     let design = Design {
         architecture: development.architecture,
-        channels: channels(development.colour),
+        channels: development.colour.channels(),
         sides: [development.size[1] as usize, development.size[0] as usize],
         classes,
         width: development.width,
     };
-    let mut random = SplitMix64::of(&[development.tuning.seed, WEIGHTS]);
-    // Twelve uniform numbers have variance 1, and their sum is the same on every
-    // machine, which a logarithm's value need not be.
-    let mut normal = || ((0..12).map(|_| random.unit()).sum::<f64>() - 6.0) as f32;
-    design.network(&mut normal)
+    untrained(&design, development.tuning.seed)
 }
 
 fn whole(graph: Graph, name: &str, input: &ImageSpec) -> Result<Backbone, BackboneError> {

@@ -62,6 +62,7 @@ mod sides;
 pub mod stated;
 mod subset;
 pub mod train;
+mod untrained;
 
 pub use photos::Skipped;
 pub use sides::SidesError;

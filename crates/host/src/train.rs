@@ -199,19 +199,7 @@ pub fn train(
         },
     )?;
 
-    let paths: Vec<&Path> = dataset.examples.iter().map(|e| e.path.as_path()).collect();
-    let features = features(engine, backbone, &paths, options, on).map_err(|e| match e {
-        FeaturesError::Cancelled => RunError::Cancelled,
-        other => RunError::Features(other),
-    })?;
-    if let Some(first) = features.skipped.first() {
-        if recipe.strict {
-            return Err(RunError::Strict { skipped: features.skipped, total: paths.len() });
-        }
-        if features.usable.is_empty() {
-            return Err(RunError::NoPhotos { total: paths.len(), first: first.clone() });
-        }
-    }
+    let features = usable_features(engine, backbone, dataset, recipe.strict, options, on)?;
     let usable: Vec<&Example> = features.usable.iter().map(|&i| &dataset.examples[i]).collect();
     let sides = sides(&usable, recipe.test_share, recipe.folds, recipe.seed)?;
     check_classes(labels, &usable, &sides, features.skipped.len())?;
@@ -275,6 +263,31 @@ pub fn train(
         summary: joined.summary(),
     };
     Ok(Run { grafted, evaluation, facts })
+}
+
+/// Features of every photo that can be used; there is one, or it is an error.
+pub(crate) fn usable_features(
+    engine: &Engine,
+    backbone: &Backbone,
+    dataset: &Dataset,
+    strict: bool,
+    options: &FeatureOptions,
+    on: OnEvent<'_>,
+) -> Result<Features, RunError> {
+    let paths: Vec<&Path> = dataset.examples.iter().map(|e| e.path.as_path()).collect();
+    let features = features(engine, backbone, &paths, options, on).map_err(|e| match e {
+        FeaturesError::Cancelled => RunError::Cancelled,
+        other => RunError::Features(other),
+    })?;
+    if let Some(first) = features.skipped.first() {
+        if strict {
+            return Err(RunError::Strict { skipped: features.skipped, total: paths.len() });
+        }
+        if features.usable.is_empty() {
+            return Err(RunError::NoPhotos { total: paths.len(), first: first.clone() });
+        }
+    }
+    Ok(features)
 }
 
 /// The highest cut of a backbone up to which the device engine runs it.
@@ -427,13 +440,7 @@ fn fine_tune(
 ) -> Result<Outcome, RunError> {
     let start = Instant::now();
     let Data { features, usable, sides, labels, .. } = *data;
-    let fail = |error| match error {
-        FineTuneError::Cancelled | FineTuneError::Supply(SupplyError::Cancelled) => {
-            RunError::Cancelled
-        }
-        other => RunError::FineTune(other),
-    };
-    let parts = finetune::split(usable, &sides.train, labels, recipe).map_err(fail)?;
+    let parts = finetune::split(usable, &sides.train, labels, recipe).map_err(of_tuning)?;
     let (HeadRecipe::Linear(linear), Setting::Strength(strength)) =
         (&data.recipe.head, probe.chosen)
     else {
@@ -462,23 +469,45 @@ fn fine_tune(
         statistics: graft_onnx::Statistics::Frozen,
         checkpoints: place.checkpoints,
     };
-    let tuned = finetune::tune(&task, on).map_err(fail)?;
-    let calibration = graft_learn::calibrate(
-        tuned.calibrate_logits.view(),
-        &labels_of(&parts.calibrate),
-        data.recipe.answered,
-    )
-    .map_err(RunError::Calibration)?;
-    let targets = Targets {
-        labels: &labels_of(&sides.test),
-        names: labels,
-        majority: majority(&labels_of(&sides.train), classes),
-    };
-    let evaluation = graft_learn::evaluate(tuned.test_logits.view(), &targets, &calibration)
-        .map_err(RunError::Evaluation)?;
+    let tuned = finetune::tune(&task, on).map_err(of_tuning)?;
+    let (calibration, evaluation) =
+        judged(&tuned, usable, sides, &parts, labels, data.recipe.answered)?;
     let seconds = start.elapsed().as_secs_f64();
     let tuning = Some(Tuning { facts: tuned.facts, linear_probe, seconds });
     Ok(Outcome { joined: tuned.network, calibration, evaluation, tuning })
+}
+
+/// Calibrates a tuned network and holds it against the held-out part.
+pub(crate) fn judged(
+    tuned: &finetune::Tuned,
+    usable: &[&Example],
+    sides: &Sides,
+    parts: &finetune::Parts,
+    labels: &Labels,
+    answered: Option<f64>,
+) -> Result<(Calibration, Evaluation), RunError> {
+    let labels_of = |part: &[usize]| part.iter().map(|&i| usable[i].label).collect::<Vec<_>>();
+    let known = labels_of(&parts.calibrate);
+    let calibration = graft_learn::calibrate(tuned.calibrate_logits.view(), &known, answered)
+        .map_err(RunError::Calibration)?;
+    let targets = Targets {
+        labels: &labels_of(&sides.test),
+        names: labels,
+        majority: majority(&labels_of(&sides.train), labels.names().len()),
+    };
+    let evaluation = graft_learn::evaluate(tuned.test_logits.view(), &targets, &calibration)
+        .map_err(RunError::Evaluation)?;
+    Ok((calibration, evaluation))
+}
+
+/// A fine-tuning that failed or was stopped, as a training run.
+pub(crate) fn of_tuning(error: FineTuneError) -> RunError {
+    match error {
+        FineTuneError::Cancelled | FineTuneError::Supply(SupplyError::Cancelled) => {
+            RunError::Cancelled
+        }
+        other => RunError::FineTune(other),
+    }
 }
 
 /// The most frequent class, the first if several are.

@@ -125,6 +125,7 @@ fn threads_and_the_cache_change_no_number_and_photos_can_be_left_out() {
     };
     let one = numbers("--threads 1 --no-cache");
     assert_eq!(one, numbers("--threads 1"));
+    assert_eq!(one, numbers("--threads 3"));
     let page = fs::read_to_string(sandbox.path("report.html")).unwrap();
     assert!(!page.contains("data:image") && !page.contains("<img"), "a photo was to be left out");
     assert_ne!(one, numbers("--threads 1 --seed 5"));

@@ -15,6 +15,7 @@ use graft_host::train::Evaluation;
 use graft_spec::{Colour, ImageSpec, Name};
 use serde::Serialize;
 
+use crate::architecture_args::ArchitectureName;
 use crate::args::{Context, ProviderArgs, part};
 use crate::fine_tune_args::LearnArgs;
 use crate::locations::Locations;
@@ -88,16 +89,6 @@ pub struct Cmd {
 
     #[command(flatten)]
     learn: LearnArgs,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum ArchitectureName {
-    /// Five 3×3 convolutions, as VGG in small
-    Plain,
-    /// Residual blocks, 14 layers
-    Resnet,
-    /// Inverted residual blocks with depthwise convolutions, as MobileNetV2 in small
-    Mobilenet,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -195,21 +186,13 @@ impl Cmd {
     }
 
     fn design(&self) -> &'static str {
-        self.architecture().name()
-    }
-
-    fn architecture(&self) -> Architecture {
-        match self.architecture {
-            ArchitectureName::Plain => Architecture::Plain,
-            ArchitectureName::Resnet => Architecture::ResNet,
-            ArchitectureName::Mobilenet => Architecture::MobileNet,
-        }
+        Architecture::from(self.architecture).name()
     }
 
     fn development(&self) -> anyhow::Result<Development> {
         let (width, height) = self.size;
         Ok(Development {
-            architecture: self.architecture(),
+            architecture: self.architecture.into(),
             width: self.width,
             size: [width, height],
             colour: match self.colour {

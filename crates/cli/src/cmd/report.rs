@@ -10,11 +10,10 @@ use graft_host::examples::Dataset;
 use graft_host::features::FeatureOptions;
 use graft_host::finetune::{FineTuning, From};
 use graft_host::progress::Event;
-use graft_host::report::{
-    Architecture, Method, Photos, ReportRecipe, Scratch, TransferReport, report,
-};
+use graft_host::report::{Method, Photos, ReportRecipe, Scratch, TransferReport, report};
 use serde::Serialize;
 
+use crate::architecture_args::ArchitectureName;
 use crate::args::{Context, ProviderArgs, part};
 use crate::input_args::InputArgs;
 use crate::locations::Locations;
@@ -137,16 +136,6 @@ enum MethodName {
     Scratch,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum ArchitectureName {
-    /// Five convolutions
-    Plain,
-    /// Fourteen layers with shortcuts
-    Resnet,
-    /// Depthwise convolutions
-    Mobilenet,
-}
-
 /// Field names are those of docs/json.md.
 #[derive(Serialize)]
 pub struct Report {
@@ -212,11 +201,7 @@ impl Cmd {
         }
         fine_tuning.epochs = self.epochs.map_or(fine_tuning.epochs, usize::from);
         let scratch = Scratch {
-            architecture: match self.architecture {
-                ArchitectureName::Plain => Architecture::Plain,
-                ArchitectureName::Resnet => Architecture::ResNet,
-                ArchitectureName::Mobilenet => Architecture::MobileNet,
-            },
+            architecture: self.architecture.into(),
             side: self.scratch_size.into(),
             epochs: self.scratch_epochs.map_or(quick(30, 12), usize::from),
             ..Scratch::default()

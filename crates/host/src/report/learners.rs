@@ -10,7 +10,7 @@ use ndarray::Axis;
 
 use super::plan::Plan;
 use super::trials::{Learnt, Lesson, Method};
-use super::{ReportError, ReportRecipe, scratch};
+use super::{ReportError, ReportRecipe};
 use crate::backbone::Backbone;
 use crate::engine::Engine;
 use crate::examples::Example;
@@ -159,7 +159,7 @@ impl<'a> Learners<'a> {
                 graph: of.network(&input, self.labels.names().len(), lesson.seed),
                 backbone: self.backbone.clone().with_input(input),
                 recipe,
-                statistics: scratch::STATISTICS,
+                statistics: crate::untrained::STATISTICS,
             });
         }
         let Solved { head, .. } = self.head(lesson, on)?;

@@ -21,7 +21,7 @@ pub use graft_learn::curves::{
 };
 use graft_learn::curves::{Curves, CurvesError, benefits, forecast, still_learning};
 use graft_learn::{CalibrationError, EvaluationError, ExamplesError, SplitError, TrainError};
-pub use graft_onnx::Architecture;
+use graft_onnx::Architecture;
 use graft_spec::{ImageSpec, Labels};
 use serde::Serialize;
 

@@ -1,10 +1,11 @@
 //! What the task alone can teach: a small network with first weights of chance.
 
-use graft_learn::{ClassWeights, Decay, SplitMix64};
-use graft_onnx::{Architecture, Design, Graph, Statistics};
+use graft_learn::{ClassWeights, Decay};
+use graft_onnx::{Architecture, Design, Graph};
 use graft_spec::{ImageSpec, Layout};
 
 use crate::finetune::{Augmentation, FineTuning, From, Optimiser, Rates};
+use crate::untrained::untrained;
 
 /// A training from nothing. Backbones come with their batch normalisation folded
 /// into weights, and such a network hardly learns from first weights of chance;
@@ -31,9 +32,6 @@ impl Default for Scratch {
     }
 }
 
-/// Running statistics follow the batches at the usual pace.
-pub(super) const STATISTICS: Statistics = Statistics::Batch { momentum: 0.1 };
-
 impl Scratch {
     /// As the backbone's, but smaller and in planes.
     pub(super) fn input(&self, backbone: &ImageSpec) -> ImageSpec {
@@ -53,10 +51,7 @@ impl Scratch {
             classes,
             width: 1.0,
         };
-        let mut random = SplitMix64::of(&[seed, u64::from_be_bytes(*b"weights ")]);
-        // Twelve uniform numbers have variance 1, and their sum is the same on every
-        // machine, which a logarithm's value need not be.
-        design.network(&mut || ((0..12).map(|_| random.unit()).sum::<f64>() - 6.0) as f32)
+        untrained(&design, seed)
     }
 
     pub(super) fn recipe(&self, seed: u64, batch: usize) -> FineTuning {
