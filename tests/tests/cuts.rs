@@ -89,3 +89,19 @@ fn limits_steer_and_say_when_nothing_is_left() {
     train("--pool both").refuses(&["--at auto"]);
     train("--at stem_rely").refuses(&["stem_rely", "stem_relu"]);
 }
+
+/// The tiny model was exported for photos of 32×32.
+#[test]
+fn photos_are_shown_in_another_size() {
+    let sandbox = Sandbox::with_photos(24);
+    let json = sandbox.train("photos", "--output large.graft --image-size 48x40 --json");
+    let json = json.done().json();
+    assert_eq!((&json["input"]["width"], &json["input"]["height"]), (&48.into(), &40.into()));
+    assert_eq!(json["model"]["feature_length"], 16);
+    assert_eq!(sandbox.run("compare large.graft photos --json").done().json()["passed"], true);
+    let shown = sandbox.run("inspect large.graft --json").done().json();
+    assert_eq!(shown["bundle"]["input"]["width"], 48, "{shown:#}");
+
+    let refused = sandbox.train("photos", "--output x.graft --image-size 9999x40");
+    refused.refuses(&["width"]);
+}

@@ -134,6 +134,9 @@ fn features(error: &FeaturesError) -> Option<String> {
 fn backbone(error: &BackboneError) -> Option<String> {
     match error {
         BackboneError::Graph { .. } => Some(COPY.to_owned()),
+        BackboneError::Size { .. } => {
+            Some("cut below those layers with --at TENSOR, or leave --image-size out".to_owned())
+        }
         BackboneError::Cut { .. } => {
             Some("name another cut with --at TENSOR; `graft inspect --cuts` lists them".to_owned())
         }

@@ -44,6 +44,15 @@ pub struct InputArgs {
     background: Option<[u8; 3]>,
 }
 
+/// What size photos have before a network that takes any.
+#[derive(Args)]
+pub struct ImageSizeArgs {
+    /// Show the backbone photos of this size instead of the one it was exported for,
+    /// where all layers below the features take it
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    pub image_size: Option<(u32, u32)>,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum LayoutName {
     Nchw,

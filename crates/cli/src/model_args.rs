@@ -9,16 +9,26 @@ use graft_host::cuts::{CutsRecipe, Limits, Rule};
 use graft_host::stated::StatedInput;
 use graft_host::train::LinearRecipe;
 
-use crate::input_args::InputArgs;
+use crate::input_args::{ImageSizeArgs, InputArgs};
 use crate::locations::Locations;
 
-/// Opens what `--model` names: a model of the catalogue, a folder with a
-/// `model.toml`, or an ONNX file that `input` describes.
+/// Opens what `--model` names, for photos of the size that was asked for.
 pub fn pretrained(
     model: &str,
     input: &InputArgs,
+    size: &ImageSizeArgs,
     locations: &Locations,
 ) -> anyhow::Result<Pretrained> {
+    let pretrained = opened(model, input, locations)?;
+    Ok(match size.image_size {
+        Some((width, height)) => pretrained.with_image_size(width, height)?,
+        None => pretrained,
+    })
+}
+
+/// A model of the catalogue, a folder with a `model.toml`, or an ONNX file that
+/// `input` describes.
+fn opened(model: &str, input: &InputArgs, locations: &Locations) -> anyhow::Result<Pretrained> {
     let path = Path::new(model);
     if path.extension().is_some_and(|e| e == "onnx") {
         return Ok(Pretrained::of_file(path, &input.stated())?);

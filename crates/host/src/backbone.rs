@@ -60,6 +60,11 @@ pub enum BackboneError {
     /// The graph's input can't be known.
     #[error("{name}")]
     Input { name: String, source: StatedError },
+    /// The network doesn't take photos of that size up to the cut.
+    #[error(
+        "{name} cannot be cut at {at:?} for photos of {width}×{height}: layers below it were made for one size"
+    )]
+    Size { name: String, at: String, width: u32, height: u32 },
     /// The features have no fixed length.
     #[error(
         "{name}: tensor {at:?} has shape {shape}; the number of features must be known before the network runs"
@@ -76,6 +81,8 @@ pub struct Pretrained {
     pub input: ImageSpec,
     output: OutputSpec,
     graph: Graph,
+    /// Photos have another size than that which it was exported for.
+    resized: bool,
 }
 
 impl Pretrained {
@@ -127,7 +134,33 @@ impl Pretrained {
     pub(crate) fn of_graph(graph: Graph, origin: Origin, input: ImageSpec) -> Pretrained {
         let features = Some(graft_onnx::FEATURES.to_owned());
         let output = OutputSpec { features, logits: None };
-        Pretrained { origin, input, output, graph }
+        Pretrained { origin, input, output, graph, resized: false }
+    }
+
+    /// The same network for photos of another size than it was exported for, in
+    /// pixels. Convolutions take any; whether everything below a cut does is found
+    /// out when it is cut.
+    pub fn with_image_size(self, width: u32, height: u32) -> Result<Pretrained, BackboneError> {
+        let name = || self.origin.name.clone();
+        let input = ImageSpec { width, height, ..self.input.clone() };
+        input
+            .check()
+            .map_err(|source| BackboneError::Input { name: name(), source: source.into() })?;
+        let [tensor] = &self.graph.inputs()[..] else {
+            return Err(BackboneError::Size {
+                name: name(),
+                at: self.features_tensor()?,
+                width,
+                height,
+            });
+        };
+        let mut shape = input.shape(1).map(|n| Dim::Fixed(n as u64));
+        shape[0] = Dim::Unknown;
+        let graph = self.graph.resized(&tensor.name, &shape).map_err(|e| BackboneError::Graph {
+            name: self.origin.name.clone(),
+            source: Box::new(e),
+        })?;
+        Ok(Pretrained { input, graph, resized: true, ..self })
     }
 
     /// All of it.
@@ -165,7 +198,10 @@ impl Pretrained {
             }
             None => self.features_tensor()?,
         };
-        let graph = self.graph.clone().pooled_features(&at, pool).map_err(|e| self.uncut(e))?;
+        let graph = self.graph.clone().pooled_features(&at, pool).map_err(|e| match e {
+            GraphError::FeatureShape { .. } if self.resized => self.of_one_size(at.clone()),
+            e => self.uncut(e),
+        })?;
         self.backbone(graph, at)
     }
 
@@ -187,6 +223,9 @@ impl Pretrained {
     fn backbone(&self, graph: Graph, at: String) -> Result<Backbone, BackboneError> {
         // What a head of the old network fixed may be free without it.
         let graph = graph.simplified().with_dynamic_batch();
+        if self.resized && !graph.keeps_examples_apart() {
+            return Err(self.of_one_size(at));
+        }
         let features = &graph.outputs()[0];
         let Some(Dim::Fixed(feature_length)) = features.shape.as_ref().and_then(|s| s.last())
         else {
@@ -205,6 +244,11 @@ impl Pretrained {
             batch: graph.batch(),
             graph,
         })
+    }
+
+    fn of_one_size(&self, at: String) -> BackboneError {
+        let ImageSpec { width, height, .. } = self.input;
+        BackboneError::Size { name: self.origin.name.clone(), at, width, height }
     }
 
     fn uncut(&self, error: GraphError) -> BackboneError {
@@ -263,5 +307,5 @@ fn whole(
     let graph = sized(graph, &input)
         .map_err(|e| BackboneError::Graph { name: origin.name.clone(), source: Box::new(e) })?;
     let graph = graph.with_dynamic_batch();
-    Ok(Pretrained { origin, input: input.image, output: output.clone(), graph })
+    Ok(Pretrained { origin, input: input.image, output: output.clone(), graph, resized: false })
 }

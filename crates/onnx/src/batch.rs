@@ -8,6 +8,8 @@ mod alone;
 
 use std::collections::HashSet;
 
+pub(crate) use alone::each_example;
+
 use crate::graph::{Batch, Graph};
 use crate::index::Index;
 use crate::infer::{BatchAs, Facts, Scalar};
@@ -63,7 +65,7 @@ fn freed(fixed: &Graph, batch: u64) -> Option<Graph> {
     }
 
     let facts = graph.facts(BatchAs::Declared);
-    alone::each_example(graph.graph(), &facts, graph.opset()).then_some(())?;
+    each_example(graph.graph(), &facts, graph.opset()).then_some(())?;
     let declared = outputs.into_iter().map(|info| output(info, &facts, &symbol));
     let declared: Vec<_> = declared.map(|info| info.to_value_info()).collect();
     graph.graph_mut().output = declared;

@@ -57,6 +57,7 @@ mod nodes;
 mod pool;
 mod preparation;
 mod proto;
+mod resize;
 mod summary;
 mod taps;
 mod tensor;

@@ -5,7 +5,7 @@
 mod networks;
 mod proof;
 
-use graft_host::backbone::{BackboneError, Pretrained};
+use graft_host::backbone::{BackboneError, Pool, Pretrained};
 use networks::{Cut, NETWORKS, Network};
 use proof::PROOF;
 
@@ -101,6 +101,31 @@ fn every_cut_of_an_opened_network_has_its_multiply_adds() {
         match (cuts.len(), uncounted, rising) {
             (1.., 0, true) => Ok(format!("{} cuts", cuts.len())),
             found => Err(format!("cuts, uncounted, rising: {found:?}")),
+        }
+    });
+}
+
+/// Their last pool is an average over a window of the map's old size, and what comes
+/// of a larger map goes into a reshape that was written for the old one. They must
+/// say so before anything runs.
+const OF_ONE_SIZE: &[&str] =
+    &["thin ResNet-50", "Inception v1", "Inception v2", "ResNet-50", "ShuffleNet"];
+
+#[test]
+fn photos_of_another_size_have_features_or_are_refused() {
+    proof::each(|network| {
+        let whole = network.opened().map_err(|e| e.to_string())?;
+        let (width, height) = (whole.input.width + 32, whole.input.height + 64);
+        let resized = whole.with_image_size(width, height).map_err(|e| e.to_string())?;
+        let cut = resized.cut(Some(network.at()), Pool::Mean);
+        match (cut, OF_ONE_SIZE.contains(&network.name)) {
+            (Ok(backbone), false) => {
+                assert_eq!(backbone.feature_length, network.features, "{}", network.name);
+                let found = PROOF.together_and_alone(network, &backbone);
+                (found <= 1e-5).then(|| format!("{found:.1e}")).ok_or(format!("differs {found:e}"))
+            }
+            (Err(BackboneError::Size { .. }), true) => Ok("refused".to_owned()),
+            (cut, _) => Err(format!("{:?}", cut.map(|backbone| backbone.feature_length))),
         }
     });
 }

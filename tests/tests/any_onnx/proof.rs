@@ -93,6 +93,15 @@ impl Proof {
         Ok((most, output))
     }
 
+    /// The largest difference of features of three pictures at once from those of
+    /// each alone.
+    pub fn together_and_alone(&self, network: &Network, backbone: &Backbone) -> f32 {
+        let model = backbone.graph().to_bytes();
+        let run = |seeds: &[u64]| self.run(&model, &backbone.input, graft_onnx::FEATURES, seeds);
+        let alone: Vec<f32> = PICTURES.iter().flat_map(|&seed| run(&[seed])).collect();
+        difference(network, &alone, &run(&PICTURES))
+    }
+
     /// The network up to the last place that answers otherwise for other pictures,
     /// and what it answers there for each alone. With the constant weights of the
     /// light models some don't at their end.

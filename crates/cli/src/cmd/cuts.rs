@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::args::{Context, part};
 use crate::feature_args::{FeatureArgs, FoldArgs};
+use crate::input_args::ImageSizeArgs;
 use crate::locations::Locations;
 use crate::model_args::{CutsArgs, pretrained};
 use crate::output::{Outcome, print};
@@ -33,6 +34,9 @@ pub struct Cmd {
     /// or an ONNX file
     #[arg(long, value_name = "MODEL", default_value = "mobilenet_v2")]
     model: String,
+
+    #[command(flatten)]
+    image_size: ImageSizeArgs,
 
     /// Which cut is chosen
     #[arg(long, value_enum, default_value_t = RuleName::Auto)]
@@ -105,7 +109,8 @@ impl Cmd {
         let recipe = self.cuts.recipe(rule, folds, self.test_share, seed)?;
         let dataset = Dataset::open(&self.data)?;
         dataset.checked_labels(&self.data)?;
-        let pretrained = pretrained(&self.model, &self.features.input, &locations)?;
+        let pretrained =
+            pretrained(&self.model, &self.features.input, &self.image_size, &locations)?;
         let engine = Engine::load(&locations.onnx_runtime(context.global))?;
         let options = self.features.options(None, context, &locations);
         let mut display = Display::new(context);

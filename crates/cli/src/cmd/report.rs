@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::architecture_args::ArchitectureName;
 use crate::args::{Context, ProviderArgs, part};
-use crate::input_args::InputArgs;
+use crate::input_args::{ImageSizeArgs, InputArgs};
 use crate::locations::Locations;
 use crate::model_args::pretrained;
 use crate::output::{Outcome, print};
@@ -120,6 +120,9 @@ pub struct Cmd {
     no_cache: bool,
 
     #[command(flatten)]
+    image_size: ImageSizeArgs,
+
+    #[command(flatten)]
     provider: ProviderArgs,
 
     #[command(flatten)]
@@ -159,8 +162,8 @@ impl Cmd {
         if dataset.examples.iter().any(|example| example.path == self.output) {
             anyhow::bail!("{} is one of the photos", self.output.display());
         }
-        let backbone =
-            pretrained(&self.backbone, &self.input, &locations)?.cut(None, Pool::Mean)?;
+        let backbone = pretrained(&self.backbone, &self.input, &self.image_size, &locations)?
+            .cut(None, Pool::Mean)?;
         let engine = Engine::load(&locations.onnx_runtime(context.global))?;
         let options = FeatureOptions {
             provider: self.provider.provider(&locations),

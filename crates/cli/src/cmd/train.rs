@@ -23,7 +23,7 @@ use serde::Serialize;
 use crate::args::{Context, ProviderArgs, part, share};
 use crate::cmd::cuts::Sweep;
 use crate::fine_tune_args::{FineTuneArgs, Shared};
-use crate::input_args::InputArgs;
+use crate::input_args::{ImageSizeArgs, InputArgs};
 use crate::locations::Locations;
 use crate::model_args::{CutsArgs, PoolName, pretrained};
 use crate::output::{Outcome, print};
@@ -119,6 +119,9 @@ pub struct Cmd {
     /// On a processor it changes the speed and no feature
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: Option<u16>,
+
+    #[command(flatten)]
+    image_size: ImageSizeArgs,
 
     #[command(flatten)]
     provider: ProviderArgs,
@@ -247,7 +250,7 @@ impl Cmd {
         let seed = recipe.seed;
         let dataset = Dataset::open(&self.data)?;
         let labels = dataset.checked_labels(&self.data)?;
-        let pretrained = pretrained(&self.model, &self.input, &locations)?;
+        let pretrained = pretrained(&self.model, &self.input, &self.image_size, &locations)?;
         let named = match self.rule() {
             Some(_) => None,
             None => Some(self.named_cut(&pretrained)?),

@@ -12,7 +12,7 @@ use crate::nodes::{attribute, each_read, inner_graphs, is_default_domain};
 use crate::proto::{GraphProto, NodeProto};
 
 /// The first axis of the graph's inputs is the batch, a symbol. Of sorted nodes.
-pub(super) fn each_example(graph: &GraphProto, facts: &Facts<'_>, opset: i64) -> bool {
+pub(crate) fn each_example(graph: &GraphProto, facts: &Facts<'_>, opset: i64) -> bool {
     let weights: HashSet<&str> = graph.initializer.iter().map(|i| i.name()).collect();
     let mut inputs = graph.input.iter().map(|i| i.name()).filter(|i| !weights.contains(i));
     let batch = match inputs.clone().next().and_then(|input| facts.shape(input)) {

@@ -63,36 +63,50 @@ fn reshaped(call: &Call<'_, '_>, target: &[Scalar]) -> Option<Vec<Extent>> {
             value => extent(value),
         });
     }
-    if let Some(i) = rest {
-        shape[i] = input.map_or(Extent::Unknown, |input| remaining(input, &shape));
+    match (rest, input) {
+        (Some(i), _) => {
+            shape[i] = input.map_or(Extent::Unknown, |input| remaining(input, &shape));
+        }
+        // As many values must come out as go in.
+        (None, Some(input)) => {
+            if let Some((symbols, have, need)) = quotient(input, &shape)
+                && symbols.is_empty()
+                && have != need
+            {
+                return None;
+            }
+        }
+        (None, None) => {}
     }
     Some(shape)
 }
 
 /// What is left of `input` once `taken` is divided out.
 fn remaining(input: &[Extent], taken: &[Extent]) -> Extent {
+    let Some((symbols, have, need)) = quotient(input, taken) else { return Extent::Unknown };
+    match symbols[..] {
+        [] if need > 0 && have % need == 0 => Extent::Fixed(have / need),
+        [symbol] if have == need => symbol,
+        _ => Extent::Unknown,
+    }
+}
+
+/// The symbols of `input` that `taken` lacks, and the products of what is fixed in
+/// either. Nothing is known if `taken` has symbols that `input` lacks.
+fn quotient(input: &[Extent], taken: &[Extent]) -> Option<(Vec<Extent>, u64, u64)> {
     let count = |extents: &[Extent]| {
         extents.iter().try_fold(1u64, |product, extent| match extent {
             Extent::Fixed(length) => product.checked_mul(*length),
             _ => Some(product),
         })
     };
-    let mut symbols: Vec<Extent> = Vec::new();
-    for &extent in input.iter().filter(|e| !matches!(e, Extent::Fixed(_))) {
-        symbols.push(extent);
+    let is_open = |extent: &&Extent| !matches!(extent, Extent::Fixed(_));
+    let mut symbols: Vec<Extent> = input.iter().filter(is_open).copied().collect();
+    for extent in taken.iter().filter(is_open) {
+        let at = symbols.iter().position(|s| s == extent && *s != Extent::Unknown)?;
+        symbols.swap_remove(at);
     }
-    for extent in taken.iter().filter(|e| !matches!(e, Extent::Fixed(_))) {
-        match symbols.iter().position(|s| s == extent && *s != Extent::Unknown) {
-            Some(at) => drop(symbols.swap_remove(at)),
-            None => return Extent::Unknown,
-        }
-    }
-    let (Some(have), Some(need)) = (count(input), count(taken)) else { return Extent::Unknown };
-    match symbols[..] {
-        [] if need > 0 && have % need == 0 => Extent::Fixed(have / need),
-        [symbol] if have == need => symbol,
-        _ => Extent::Unknown,
-    }
+    Some((symbols, count(input)?, count(taken)?))
 }
 
 pub(super) fn transpose(call: &Call<'_, '_>) -> Option<Vec<Extent>> {

@@ -91,25 +91,41 @@ fn standard_output_that_is_closed_is_an_end() {
 #[test]
 fn a_reader_that_stands_still_does_not_keep_it_from_stopping() {
     let folder = tempfile::tempdir().unwrap();
-    let source = replay(folder.path(), &pictures(20));
     let socket = folder.path().join("socket");
     let sink = format!("socket:{}", socket.display());
     let sinks = ["--sink", &sink, "--sink", "stdout"];
     let mut child =
-        Graftd::command(&[&["--source", &source, "--repeat", "0"], &RAW[..], &sinks].concat())
+        Graftd::command(&[&["--source", "stdin", "--lossless"], &RAW[..], &sinks].concat())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
     until("the socket", || socket.exists());
     let client = UnixStream::connect(&socket).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-    // The socket falls silent when nobody has read standard output for a while.
-    let heard = BufReader::new(client).lines().map_while(Result::ok).count();
-    assert!(heard > 50, "{heard}");
+    // Frames come only now, so that the client hears the first answer.
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || {
+        let frames = raw(&pictures(20));
+        // Until graftd is gone.
+        while std::io::Write::write_all(&mut stdin, &frames).is_ok() {}
+    });
+    // The socket falls silent when nobody has read standard output for a while: a
+    // pipe takes some hundred answers. Before that it is only slow.
+    let (mut client, mut heard) = (BufReader::new(client), 0);
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let mut line = String::new();
+        match client.read_line(&mut line) {
+            Ok(_) => heard += 1,
+            Err(_) if heard > 50 => break,
+            Err(error) => assert!(Instant::now() < end, "{error}: {heard} lines"),
+        }
+    }
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let started = Instant::now();
     assert!(child.wait().unwrap().success());
     assert!(started.elapsed() < PATIENCE / 4);
+    writer.join().unwrap();
 }
 
 #[test]
