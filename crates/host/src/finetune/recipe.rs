@@ -112,7 +112,7 @@ impl Default for FineTuning {
             epochs: 12,
             batch: 32,
             seed: 0,
-            patience: 4,
+            patience: 8,
             stop_share: 0.1,
             calibrate_share: 0.1,
             clip_norm: 1.0,
