@@ -5,10 +5,10 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
-use device::{Answer, Model, Refusal};
+use device::{Answer, Model, Refusal, RunError};
 use graft_bundle::{Bundle, BundleFile, verify_signature};
 use graft_input::{MAX_PIXELS, RawFrame, decode_within};
-use graft_spec::{Answer as AnswerSpec, Calibration, ImageSpec, Input};
+use graft_spec::{Answer as AnswerSpec, Calibration, Input};
 
 use crate::failure::Failure;
 use crate::text::one_line;
@@ -23,6 +23,8 @@ pub struct graft_model {
     pub(crate) refused: Option<CString>,
     pub(crate) width: u32,
     pub(crate) height: u32,
+    pub(crate) max_text_bytes: u32,
+    pub(crate) words: u32,
     pub(crate) calibration: Calibration,
     running: Mutex<Running>,
 }
@@ -44,8 +46,9 @@ enum State {
 }
 
 impl graft_model {
-    /// Reads the file a block at a time, so that the network is in memory once,
-    /// and never maps it: one that is cut short would kill the process.
+    /// Reads the file a block at a time, so that the network is in memory once. Only a
+    /// word table is mapped, and only where no key is demanded: a file that is cut short
+    /// would kill the process.
     pub(crate) fn open_file(path: &Path, key: Option<&str>) -> Result<graft_model, Failure> {
         let unread = |source| Failure::File { path: path.to_owned(), source };
         // A fifo or a device might never end.
@@ -65,7 +68,10 @@ impl graft_model {
 
     fn of(model: Model) -> graft_model {
         let manifest = model.manifest();
-        let Input::Image(spec) = &manifest.input;
+        let (width, height, max_text_bytes) = match &manifest.input {
+            Input::Image(spec) => (spec.width, spec.height, 0),
+            Input::Words(spec) => (0, 0, spec.max_bytes),
+        };
         let AnswerSpec::Class(calibration) = manifest.answer;
         let refused: Vec<String> = model.refusals().iter().map(Refusal::to_string).collect();
         graft_model {
@@ -73,8 +79,10 @@ impl graft_model {
             labels: model.labels().names().iter().map(|label| one_line(label)).collect(),
             form: one_line(model.format().name()),
             refused: (!refused.is_empty()).then(|| one_line(&refused.join("; "))),
-            width: spec.width,
-            height: spec.height,
+            width,
+            height,
+            max_text_bytes,
+            words: model.words().unwrap_or(0),
             calibration,
             running: Mutex::new(Running {
                 model,
@@ -118,9 +126,15 @@ impl Running {
 
     pub(crate) fn predict_picture(&mut self, file: &[u8]) -> Result<Answer<'_>, Failure> {
         self.check_verified()?;
-        let background = self.spec().background;
+        let spec = self.model.manifest().input.image().ok_or(RunError::NotAboutPictures)?;
+        let background = spec.background;
         let picture = decode_within(file, background, self.max_pixels)?;
         Ok(self.model.predict(picture.frame())?)
+    }
+
+    pub(crate) fn predict_text(&mut self, text: &[u8]) -> Result<Answer<'_>, Failure> {
+        self.check_verified()?;
+        Ok(self.model.predict_text(std::str::from_utf8(text)?)?)
     }
 
     fn check_verified(&self) -> Result<(), Failure> {
@@ -128,11 +142,6 @@ impl Running {
             State::Verified => Ok(()),
             State::Unverified => Err(Failure::Unverified),
         }
-    }
-
-    fn spec(&self) -> &ImageSpec {
-        let Input::Image(spec) = &self.model.manifest().input;
-        spec
     }
 }
 

@@ -13,6 +13,7 @@ mod sinks;
 mod smoothing;
 mod soak;
 mod sources;
+mod texts;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -237,6 +238,7 @@ fn changed(change: impl FnOnce(&mut Contents<'_>)) -> Vec<u8> {
             .forms()
             .map(|form| ModelPart { bytes: form.model, references: form.references.clone() })
             .collect(),
+        words: None,
         provenance: None,
     };
     change(&mut contents);
