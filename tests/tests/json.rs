@@ -140,6 +140,10 @@ fn every_document_has_the_fields_of_its_page() {
     check("inspect", &inspect.json());
     check("inspect", &of("inspect task.graft --cuts"));
     check("models", &of("models list"));
+    sandbox.write("tiny.txt", "a 1 2\nb 2 1\nc 1 1\n");
+    for question in ["info", "nearest a", "analogy a b c"] {
+        check("words", &of(&format!("words tiny.txt {question}")));
+    }
     check("export", &of("export task.graft --onnx task.onnx"));
     check("cache", &of("cache show"));
     check("cache", &of("cache clear"));

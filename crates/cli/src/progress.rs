@@ -95,6 +95,7 @@ impl<'a> Display<'a> {
             Stage::Latency => ("latency ", "cuts"),
             Stage::Frozen => ("frozen  ", "photos"),
             Stage::Tune => ("tune    ", "steps"),
+            Stage::Vectors => ("vectors ", "words"),
             Stage::Download => ("download", "bytes"),
         };
         let source = self.source.clone().unwrap_or_default();

@@ -63,6 +63,7 @@ pub mod stated;
 mod subset;
 pub mod train;
 mod untrained;
+pub mod vectors;
 
 pub use photos::Skipped;
 pub use sides::SidesError;

@@ -44,6 +44,8 @@ pub enum Stage {
     Frozen,
     /// Steps of fine-tuning.
     Tune,
+    /// Reading word vectors.
+    Vectors,
     /// Getting a file; its steps are bytes.
     Download,
 }

@@ -15,6 +15,7 @@ pub mod models;
 pub mod rank;
 pub mod report;
 pub mod train;
+pub mod words;
 
 /// `14.0 MB`: powers of 1000, as disks and downloads are counted.
 pub fn bytes(n: u64) -> String {
