@@ -16,6 +16,7 @@ pub struct Bundle<'a> {
     inside: Inside,
     /// One for each form of the manifest.
     models: Vec<&'a [u8]>,
+    words: Option<&'a [u8]>,
     signature: Option<&'a str>,
 }
 
@@ -35,7 +36,7 @@ impl<'a> Bundle<'a> {
     /// binds a reader to. It takes any bytes and never panics.
     ///
     /// The models themselves are opaque here: that they are ONNX or NNEF is for
-    /// an engine to find out. A signature is split off and **not verified**: a
+    /// an engine to find out, and so is the word table. A signature is split off and **not verified**: a
     /// device that requires one calls [`crate::verify_signature`] first, on the
     /// same bytes.
     ///
@@ -47,13 +48,16 @@ impl<'a> Bundle<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Bundle<'a>, BundleError> {
         let (body, signature) = split_signature(bytes)?;
         let inside = Inside::read(body)?;
+        let bytes =
+            |section: &Section| slice(body, section.offset, section.offset + section.length);
         let mut models = Vec::with_capacity(inside.manifest.forms.len());
         for form in 0..inside.manifest.forms.len() {
             let section = inside.model(form);
             section.check_digest(body)?;
-            models.push(slice(body, section.offset, section.offset + section.length)?);
+            models.push(bytes(section)?);
         }
-        Ok(Bundle { inside, models, signature })
+        let words = inside.words().map(bytes).transpose()?;
+        Ok(Bundle { inside, models, words, signature })
     }
 
     /// How to make the model's input and how to read its output.
@@ -82,6 +86,12 @@ impl<'a> Bundle<'a> {
         self.forms()
             .find(|view| view.form.format == ModelFormat::Onnx)
             .expect("invariant: a checked manifest has one")
+    }
+
+    /// The word table, as `graft-input` reads it; there is one exactly if the
+    /// manifest's input is words.
+    pub fn words(&self) -> Option<&'a [u8]> {
+        self.words
     }
 
     /// Where the bundle came from, if it says.

@@ -123,7 +123,7 @@ pub enum BundleError {
         section: SectionId,
     },
     /// A critical section that this reader does not know.
-    #[error("section {section} may not be ignored, and version 1.0 does not know it")]
+    #[error("section {section} may not be ignored, and version 1.{MINOR} does not know it")]
     UnknownCritical {
         /// Which.
         section: SectionId,
@@ -169,6 +169,15 @@ pub enum BundleError {
         section: SectionId,
         /// What.
         problem: ReferencesProblem,
+    },
+    /// A word table without an input of words, or the other way round.
+    #[error("{}", match .table {
+        true => "there is a word table, and the manifest's input is not words",
+        false => "the manifest's input is words, and there is no word table",
+    })]
+    WordTable {
+        /// Whether there is one.
+        table: bool,
     },
     /// The contents have another number of models than the manifest of forms.
     #[error("the manifest has {forms} forms, there are {models} models")]
@@ -236,6 +245,14 @@ pub enum ReferencesProblem {
         /// In pixels.
         width: u32,
         /// In pixels.
+        height: u32,
+    },
+    /// A synthetic text has a height.
+    #[error("reference {index} has height {height}, of a text it must be 1")]
+    TextHeight {
+        /// Which reference, from 0.
+        index: usize,
+        /// What it is.
         height: u32,
     },
     /// A logit is infinite or not a number.

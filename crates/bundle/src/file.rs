@@ -72,6 +72,13 @@ impl BundleFile {
         &self.inside.references
     }
 
+    /// Where the word table is, to be mapped: the file, and the bytes' offset and
+    /// length. There is one exactly if the manifest's input is words. Its digest was
+    /// checked when the file was opened.
+    pub fn words(&self) -> Option<(&File, u64, u64)> {
+        self.inside.words().map(|section| (&self.body.file, section.offset, section.length))
+    }
+
     /// The model of a form, by its place in the manifest, after its digest was
     /// checked.
     ///

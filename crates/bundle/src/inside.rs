@@ -61,12 +61,20 @@ impl Inside {
                 return Err(BundleError::NoSuchForm { section: *id });
             }
         }
+        let table = sections.iter().any(|section| section.id == WORDS);
+        if table != manifest.input.words().is_some() {
+            return Err(BundleError::WordTable { table });
+        }
         let labels = read_labels(need(Kind::Labels, 0)?)?;
         let mut references = Vec::new();
         for form in 0..manifest.forms.len() as u16 {
             let bytes = need(Kind::References, form)?;
             let section = SectionId { kind: Kind::References, form };
             let read = References::read(&bytes, labels.names().len())
+                .and_then(|read| match table {
+                    true => read.check_texts().map(|()| read),
+                    false => Ok(read),
+                })
                 .map_err(|problem| BundleError::References { section, problem })?;
             references.push(read);
             find(&sections, Kind::Model, form)?;
@@ -79,6 +87,11 @@ impl Inside {
     /// Where the model of a form is; there is one for each form.
     pub(crate) fn model(&self, form: usize) -> &Section {
         find(&self.sections, Kind::Model, form as u16).expect("invariant: it was found before")
+    }
+
+    /// Where the word table is, if the bundle's input is words.
+    pub(crate) fn words(&self) -> Option<&Section> {
+        self.sections.iter().find(|section| section.id == WORDS)
     }
 
     pub(crate) fn provenance(&self) -> Result<Option<Provenance>, BundleError> {
@@ -99,6 +112,7 @@ fn find(sections: &[Section], kind: Kind, form: u16) -> Result<&Section, BundleE
     sections.iter().find(|s| s.id == section).ok_or(BundleError::Missing { section })
 }
 
+const WORDS: SectionId = SectionId { kind: Kind::Words, form: 0 };
 const PROVENANCE: SectionId = SectionId { kind: Kind::Provenance, form: 0 };
 
 fn read_manifest(bytes: Vec<u8>) -> Result<Manifest, BundleError> {

@@ -53,6 +53,7 @@
 //!             }],
 //!         },
 //!     }],
+//!     words: None,
 //!     provenance: None,
 //! };
 //! let bytes = graft_bundle::write(&contents)?;

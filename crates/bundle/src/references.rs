@@ -9,7 +9,7 @@ const HEAD: u64 = 16;
 /// Bytes of a reference before its logits.
 const FIXED: u64 = 48;
 
-/// What the host's engine answered for pictures that every device can make.
+/// What the host's engine answered for pictures or texts that every device can make.
 #[derive(Clone, Debug, PartialEq)]
 pub struct References {
     /// Logits of each reference; equal to the number of labels.
@@ -18,14 +18,14 @@ pub struct References {
     pub items: Vec<Reference>,
 }
 
-/// The host's answer for one synthetic picture.
+/// The host's answer for one synthetic picture or text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
-    /// Seed of the picture.
+    /// Seed of the picture or text.
     pub seed: u64,
-    /// Width of the picture in pixels, 1 to 4096.
+    /// Width of the picture in pixels, or words of the text, 1 to 4096.
     pub width: u32,
-    /// Height of the picture in pixels, 1 to 4096.
+    /// Height of the picture in pixels, 1 to 4096; 1 of a text.
     pub height: u32,
     /// SHA-256 of the prepared tensor: its f32 values, little-endian, in the
     /// tensor's order.
@@ -85,6 +85,15 @@ impl References {
             bytes.extend(reference.logits.iter().flat_map(|logit| logit.to_le_bytes()));
         }
         Ok(bytes)
+    }
+
+    /// Checks what holds of references that are texts.
+    pub(crate) fn check_texts(&self) -> Result<(), ReferencesProblem> {
+        let wrong = |(index, reference): (usize, &Reference)| {
+            let height = reference.height;
+            (height != 1).then_some(ReferencesProblem::TextHeight { index, height })
+        };
+        self.items.iter().enumerate().find_map(wrong).map_or(Ok(()), Err)
     }
 
     fn check(&self, labels: usize) -> Result<(), ReferencesProblem> {

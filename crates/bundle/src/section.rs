@@ -40,9 +40,11 @@ pub enum Kind {
     Model,
     /// `REFS`
     References,
+    /// `WORD`
+    Words,
     /// `prov`
     Provenance,
-    /// A kind that version 1.0 has no name for: four ASCII letters.
+    /// A kind that this version has no name for: four ASCII letters.
     Other([u8; 4]),
 }
 
@@ -54,6 +56,7 @@ impl Kind {
             b"LABL" => Some(Kind::Labels),
             b"MODL" => Some(Kind::Model),
             b"REFS" => Some(Kind::References),
+            b"WORD" => Some(Kind::Words),
             b"prov" => Some(Kind::Provenance),
             other if other.iter().all(u8::is_ascii_alphabetic) => Some(Kind::Other(letters)),
             _ => None,
@@ -66,6 +69,7 @@ impl Kind {
             Kind::Labels => *b"LABL",
             Kind::Model => *b"MODL",
             Kind::References => *b"REFS",
+            Kind::Words => *b"WORD",
             Kind::Provenance => *b"prov",
             Kind::Other(letters) => letters,
         }
@@ -84,7 +88,7 @@ impl Kind {
     pub(crate) fn largest(self) -> u64 {
         match self {
             Kind::Manifest | Kind::Labels | Kind::Provenance => MAX_TEXT,
-            Kind::Model => MAX_MODEL,
+            Kind::Model | Kind::Words => MAX_MODEL,
             Kind::References => MAX_REFERENCES,
             Kind::Other(_) => MAX_BODY,
         }

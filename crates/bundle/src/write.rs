@@ -1,4 +1,4 @@
-use graft_spec::{Labels, Manifest, ModelFormat, Provenance};
+use graft_spec::{Input, Labels, Manifest, ModelFormat, Provenance};
 use serde::Serialize;
 
 use crate::bundle::Bundle;
@@ -16,6 +16,8 @@ pub struct Contents<'a> {
     pub labels: Labels,
     /// One for each form of the manifest, in that order.
     pub models: Vec<ModelPart<'a>>,
+    /// The word table: there is one exactly if the manifest's input is words.
+    pub words: Option<&'a [u8]>,
     /// Where it all came from.
     pub provenance: Option<Provenance>,
 }
@@ -36,7 +38,7 @@ pub struct ModelPart<'a> {
 /// Contents that `docs/format.md` does not allow. What is written has been read
 /// back by [`Bundle::parse`] first, so no reader refuses it.
 pub fn write(contents: &Contents<'_>) -> Result<Vec<u8>, BundleError> {
-    let Contents { manifest, labels, models, provenance } = contents;
+    let Contents { manifest, labels, models, words, provenance } = contents;
     if models.len() != manifest.forms.len() {
         return Err(BundleError::ModelCount { forms: manifest.forms.len(), models: models.len() });
     }
@@ -70,10 +72,14 @@ pub fn write(contents: &Contents<'_>) -> Result<Vec<u8>, BundleError> {
         parts.push((id(Kind::Model, form), model.bytes));
         parts.push((id(Kind::References, form), references));
     }
+    if let Some(words) = words {
+        parts.push((id(Kind::Words, 0), words));
+    }
     if let Some(json) = &provenance_json {
         parts.push((id(Kind::Provenance, 0), json));
     }
-    let minor = manifest.forms.iter().map(|form| since(form.format)).max().unwrap_or(0);
+    let formats = manifest.forms.iter().map(|form| since(form.format));
+    let minor = formats.fold(since_input(&manifest.input), u16::max);
     let bytes = assemble(minor, &parts)?;
     let bundle = Bundle::parse(&bytes)?;
     if bundle.signature().is_some() {
@@ -81,6 +87,14 @@ pub fn write(contents: &Contents<'_>) -> Result<Vec<u8>, BundleError> {
     }
     bundle.provenance()?;
     Ok(bytes)
+}
+
+/// The minor version that brought an input.
+fn since_input(input: &Input) -> u16 {
+    match input {
+        Input::Image(_) => 0,
+        Input::Words(_) => 2,
+    }
 }
 
 /// The minor version that brought a format.

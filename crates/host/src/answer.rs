@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use graft_bundle::Bundle;
 use graft_input::Preparer;
-use graft_spec::{ImageSpec, Input};
+use graft_spec::ImageSpec;
 use ndarray::Array2;
 
 use crate::engine::{Engine, Network, NetworkError};
@@ -50,6 +50,9 @@ pub enum AnswerError {
     /// The device engine failed.
     #[error("{0}")]
     Run(#[from] graft_runtime::RunError),
+    /// A bundle that answers no photos.
+    #[error("the bundle answers about texts, not about photos")]
+    Texts,
     /// The event sink said so.
     #[error("stopped")]
     Cancelled,
@@ -103,7 +106,7 @@ enum AnyNetwork {
 
 impl Answerer {
     pub(crate) fn open(bundle: &Bundle<'_>, with: AnswerWith<'_>) -> Result<Answerer, AnswerError> {
-        let Input::Image(spec) = &bundle.manifest().input;
+        let spec = bundle.manifest().input.image().ok_or(AnswerError::Texts)?;
         let network = match with {
             AnswerWith::OnnxRuntime { engine, provider } => {
                 let form = bundle.onnx();

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use graft_bundle::Bundle;
 use graft_runtime::bench::{BundleRun, BundleStart, Frames, Measured, StockRun, StockStart, Task};
-use graft_spec::{Input, ModelFormat};
+use graft_spec::ModelFormat;
 
 use self::board::Board;
 pub use self::board::{HostName, HostNameError, Step};
@@ -84,6 +84,9 @@ pub enum BenchError {
     /// No measurement, or another one.
     #[error("the program that measures does not say what it should; is it of another version?")]
     OtherAnswer,
+    /// A bundle that answers no frames.
+    #[error("the bundle answers about texts: what is measured are frames")]
+    Texts,
     /// The event sink said so.
     #[error("stopped")]
     Cancelled,
@@ -198,7 +201,7 @@ fn take_turns(
     watch: &mut Watch<'_>,
     measure: &Measure<'_>,
 ) -> Result<Turns, BenchError> {
-    let Input::Image(image) = &bundle.manifest().input;
+    let image = bundle.manifest().input.image().ok_or(BenchError::Texts)?;
     let start_bundle = Task::Bundle { bundle: files.bundle.clone(), frames: 0, stock: None };
     let start_stock = Task::Stock { onnx: files.onnx.clone(), shape: image.shape(1) };
     let mut starts = Vec::new();

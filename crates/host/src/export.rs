@@ -9,13 +9,16 @@ use graft_spec::{Answer, Input, Manifest};
 /// engine can't know as metadata: `labels` and `input` (JSON), `unknown_below`.
 pub fn plain_onnx(bundle: &Bundle<'_>) -> Result<(Vec<u8>, Vec<String>), GraphError> {
     let Answer::Class(calibration) = &bundle.manifest().answer;
-    let Input::Image(input) = &bundle.manifest().input;
     let model = bundle.onnx().model;
     let mut graph = Graph::parse(model)?.with_probabilities(calibration.temperature)?;
     let json = |value: serde_json::Result<String>| value.expect("strings and finite numbers");
     graph.set_metadata("graft.name", bundle.manifest().name.as_str());
     graph.set_metadata("graft.labels", &json(serde_json::to_string(bundle.labels().names())));
-    graph.set_metadata("graft.input", &json(serde_json::to_string(input)));
+    let input = match &bundle.manifest().input {
+        Input::Image(image) => serde_json::to_string(image),
+        Input::Words(words) => serde_json::to_string(words),
+    };
+    graph.set_metadata("graft.input", &json(input));
     if let Some(threshold) = calibration.unknown_below {
         graph.set_metadata("graft.unknown_below", &threshold.to_string());
     }
@@ -32,6 +35,7 @@ pub fn onnx_bundle(bundle: &Bundle<'_>) -> Result<Vec<u8>, BundleError> {
         manifest: Manifest { forms: vec![view.form.clone()], ..bundle.manifest().clone() },
         labels: bundle.labels().clone(),
         models: vec![ModelPart { bytes: view.model, references: view.references.clone() }],
+        words: bundle.words(),
         provenance: bundle.provenance()?,
     })
 }

@@ -177,6 +177,7 @@ fn write(
             .iter()
             .map(|part| ModelPart { bytes: &part.model, references: references.clone() })
             .collect(),
+        words: None,
         provenance: Some(provenance.clone()),
     })
 }

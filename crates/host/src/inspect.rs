@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use graft_bundle::Bundle;
 use graft_onnx::{CutPoint, Dim, GraphError, TensorInfo};
-use graft_spec::{Answer, Form, ImageSpec, Input};
+use graft_spec::{Answer, Form, ImageSpec, Input, WordsSpec};
 use serde::Serialize;
 
 use crate::bundle_file::{BundleFile, BundleFileError};
@@ -151,8 +151,8 @@ pub struct BundleInside {
     pub name: String,
     /// In the order of the logits.
     pub labels: Vec<String>,
-    /// How a photo is prepared.
-    pub input: ImageSpec,
+    /// How a photo or a text is prepared.
+    pub input: InputFacts,
     /// Divisor of the logits.
     pub temperature: f32,
     /// Least probability of an answer.
@@ -165,6 +165,16 @@ pub struct BundleInside {
     pub signed: bool,
     /// Where it came from.
     pub provenance: Option<serde_json::Value>,
+}
+
+/// The keys of one or of the other.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum InputFacts {
+    /// Of a photo.
+    Image(ImageSpec),
+    /// Of a text.
+    Words(WordsSpec),
 }
 
 /// A part of a bundle.
@@ -197,8 +207,7 @@ pub fn inspect(path: &Path, cuts: bool) -> Result<Inspection, InspectError> {
         let bundle = file.parse()?;
         let model = bundle.onnx().model;
         let mut inspection = inspect_graph(path, model, cuts)?;
-        let Input::Image(spec) = &bundle.manifest().input;
-        inspection.device = device(model, spec.shape(1));
+        inspection.device = device(model, &bundle.manifest().input.shape());
         return Ok(Inspection {
             kind: Kind::Bundle,
             bytes: file.bytes().len(),
@@ -285,13 +294,13 @@ fn device_of_graph(bytes: &[u8], inputs: &[TensorInfo]) -> Device {
         })
         .collect();
     match <[Option<usize>; 4]>::try_from(axes) {
-        Ok([Some(a), Some(b), Some(c), Some(d)]) => device(bytes, [a, b, c, d]),
+        Ok([Some(a), Some(b), Some(c), Some(d)]) => device(bytes, &[a, b, c, d]),
         Ok(_) => problem(None, NOT_STATED),
         Err(_) => problem(Some(false), "its input is not a batch of pictures"),
     }
 }
 
-fn device(model: &[u8], shape: [usize; 4]) -> Device {
+fn device(model: &[u8], shape: &[usize]) -> Device {
     match graft_runtime::check_onnx(model, shape) {
         Ok(()) => Device { runs: Some(true), problem: None },
         Err(error) => Device { runs: Some(false), problem: Some(with_causes(&error)) },
@@ -300,12 +309,14 @@ fn device(model: &[u8], shape: [usize; 4]) -> Device {
 
 fn inside(bundle: &Bundle<'_>) -> BundleInside {
     let manifest = bundle.manifest();
-    let Input::Image(input) = &manifest.input;
     let Answer::Class(calibration) = &manifest.answer;
     BundleInside {
         name: manifest.name.to_string(),
         labels: bundle.labels().names().to_vec(),
-        input: input.clone(),
+        input: match &manifest.input {
+            Input::Image(image) => InputFacts::Image(image.clone()),
+            Input::Words(words) => InputFacts::Words(words.clone()),
+        },
         temperature: calibration.temperature,
         unknown_below: calibration.unknown_below,
         forms: manifest.forms.clone(),

@@ -5,6 +5,8 @@
 //! learns and the device that runs call this same code, and it gives the same
 //! bytes on both: `docs/format.md` is normative ("Preparing a picture").
 //!
+//! A text becomes a tensor in [`words`] ("Preparing a text").
+//!
 //! ```
 //! use graft_input::{Preparer, synthetic};
 //! use graft_spec::{Colour, Fit, ImageSpec, Layout};
@@ -35,8 +37,10 @@ mod frame;
 mod hash;
 mod normalise;
 mod prepare;
+mod random;
 mod raw;
 mod synthetic;
+pub mod words;
 
 #[cfg(feature = "decode")]
 pub use decode::{DecodeError, MAX_PIXELS, MAX_SIDE, PictureFormat, decode, decode_within};

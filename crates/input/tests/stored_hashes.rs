@@ -6,8 +6,9 @@
 //! for x86-64 after `tests/pillow.rs` had passed; they stand for "the same
 //! everywhere", and that test for "right".
 
+use graft_input::words::{TablePrecision, TextPreparer, WordTable, synthetic_text, write_table};
 use graft_input::{PixelFormat, Preparer, RawFrame, synthetic, tensor_sha256};
-use graft_spec::{Colour, Fit, ImageSpec, Layout};
+use graft_spec::{Colour, Fit, ImageSpec, Layout, Pooling, Tokeniser, WordsSpec};
 
 struct Case {
     /// Seed, width, height.
@@ -161,4 +162,49 @@ fn raw_frames_are_the_same_in_every_build() {
     };
     check(PixelFormat::Yuyv, "762e07c40b2f93aa655df7a7e9ac8cd5226e9530e28f2004cfe599e4fdb94dc8");
     check(PixelFormat::Nv12, "63a2186dada3f7ac182b9647adefd4531cdbb1d011efb70509064da2e75f72e1");
+}
+
+/// Expected: `crates/bundle/tests/fixtures/words.py`, after `docs/format.md`: numpy's
+/// arithmetic and a table of its own writing.
+#[test]
+fn pooled_texts_are_the_same_in_every_build() {
+    use {Pooling::*, TablePrecision::*};
+    const WORDS: [&str; 16] = [
+        "the", "cat", "sat", "'s", "n't", "do", "on", "mat", ",", ".", "1,000", "state", "art",
+        "über", "-", "q",
+    ];
+    const TEXTS: [&str; 4] =
+        ["The cat's sat on the mat, don't.", "ÜBER state-of-the-art: 1,000 cats’ -", "", "xyzzy"];
+    let value = |i: u16, j: u16| {
+        let numerator = f32::from((i * 37 + j * 101) % 251) - 125.0;
+        numerator / if j.is_multiple_of(3) { 7.0 } else { 64.0 }
+    };
+    let rows: Vec<Vec<f32>> = (0..16).map(|i| (0..50).map(|j| value(i, j)).collect()).collect();
+    let check = |precision, pooling, sha256: &str| {
+        let numbered = (1_u16..).zip(WORDS).zip(&rows);
+        let rows = numbered.map(|((i, word), row)| (word, 1.0 / f32::from(i), row.as_slice()));
+        let bytes = write_table(rows, 50, precision).unwrap();
+        let tokens = Tokeniser::Words { lowercase: true };
+        let spec = WordsSpec { tokens, pooling, dimensions: 50, max_bytes: 10_000 };
+        let table = WordTable::parse(bytes).unwrap();
+        let made = synthetic_text(11, 300, &table);
+        let mut preparer = TextPreparer::new(&spec, table).unwrap();
+        let mut all = Vec::new();
+        for text in TEXTS.into_iter().chain([made.as_str()]) {
+            let mut features = vec![0.0; spec.feature_length()];
+            preparer.fill(text, &mut features);
+            all.extend(features);
+        }
+        let found: String = tensor_sha256(&all).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(found, sha256, "{precision:?} {pooling:?}");
+    };
+    check(F32, Mean, "d149ddcfc974869987c70d0219a04bb4ad1d556702523d64e4b8484ac91dbac6");
+    check(F32, Weighted, "4fca30f71f8790350930628d4557847df4ba330b6329c6872f9d2557a0dd69f6");
+    check(F32, MaxMean, "a78f31f38606dfd913f655e867012c3ae28310990ccb1f0da27712b968653864");
+    check(F16, Mean, "a0e9a7b43cfcab7ff9eab7a946a8d84c0db32436fe11ebfc5dc2e000a4d0f405");
+    check(F16, Weighted, "43b0e5a5bdf48604d27b6f3273878856b7be1e7307f58e99aaffdea5e321d8f8");
+    check(F16, MaxMean, "1cc1b14a322b364eb2b34aced5eeb37d80286bfc3ed38dfe49cf50f435e13617");
+    check(I8, Mean, "840fd9241d42e1e73adaae3b2f328bf7a5940bed36951d4ab668844c7c120891");
+    check(I8, Weighted, "68437bb00dbe4f5def4d93dd06a285b7b1a0682c103d8a6d84833f8a01f590ff");
+    check(I8, MaxMean, "14e7b0b72779b8ec9e11c64827d5d584f8b16ca45438cca7aca161f32d095740");
 }

@@ -36,7 +36,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) format: ModelFormat,
     pub(crate) model: Bytes<'a>,
     pub(crate) input: Option<&'a str>,
-    pub(crate) input_shape: [usize; 4],
+    /// Of one example, batch 1 first.
+    pub(crate) input_shape: &'a [usize],
     pub(crate) outputs: Outputs<'a>,
 }
 
@@ -74,7 +75,7 @@ impl Engine {
         // Twice: our own errors inside the engine's.
         let plan = guarded(|| Ok(plan(wanted)))??;
         let (state, input) = guarded(|| {
-            let input = Tensor::zero::<f32>(&wanted.input_shape)?;
+            let input = Tensor::zero::<f32>(wanted.input_shape)?;
             Ok((TypedSimpleState::new(&plan)?, Arc::new(input)))
         })?;
         Ok(Engine { plan, state, input })

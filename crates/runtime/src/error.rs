@@ -22,9 +22,9 @@ pub enum OpenError {
         found: Vec<String>,
     },
     /// The model's input has another shape.
-    #[error("the model's input has shape {found}, the prepared picture {expected}")]
+    #[error("the model's input has shape {found}, the prepared example {expected}")]
     InputShape {
-        /// The shape of one prepared picture.
+        /// The shape of one prepared example.
         expected: Shape,
         /// What the model states; `?` where it leaves a size open.
         found: Shape,
@@ -54,9 +54,12 @@ pub enum OpenError {
     /// The engine gave up.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The model in a bundle's file cannot be read, or is not what was written.
+    /// The model or the word table in a bundle's file cannot be read, or is not what was written.
     #[error("{0}")]
     Damaged(String),
+    /// The bundle's word table is none, or not that of its manifest.
+    #[error(transparent)]
+    Words(#[from] graft_input::words::TableError),
     /// The manifest's input cannot be prepared.
     #[error(transparent)]
     Spec(#[from] graft_spec::SpecError),
@@ -84,10 +87,16 @@ fn list(refusals: &[Refusal]) -> String {
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RunError {
+    /// A picture for a bundle about texts.
+    #[error("the bundle answers about texts, and this is a picture")]
+    NotAboutPictures,
+    /// A text for a bundle about pictures.
+    #[error("the bundle answers about pictures, and this is a text")]
+    NotAboutTexts,
     /// A prepared tensor has another length.
     #[error("the prepared tensor has {found} values, must have {expected}")]
     TensorLength {
-        /// [`graft_spec::ImageSpec::tensor_len`].
+        /// Those of one example, by the manifest's input.
         expected: usize,
         /// Values that were given.
         found: usize,
@@ -111,7 +120,8 @@ pub enum EngineError {
 /// Why a bundle does not give here what it gave on the host.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum VerifyError {
-    /// Decoding or resizing differs: the network was not asked.
+    /// Decoding or resizing, or taking a text apart, differs: the network was not
+    /// asked.
     #[error(
         "reference {reference} (seed {seed}, {width} × {height}) is prepared differently here: SHA-256 {}, expected {}",
         hex(found),
@@ -120,11 +130,11 @@ pub enum VerifyError {
     Prepared {
         /// Which, from 0.
         reference: usize,
-        /// Seed of the synthetic picture.
+        /// Seed of the synthetic picture or text.
         seed: u64,
-        /// Its width in pixels.
+        /// Its width in pixels, or in words.
         width: u32,
-        /// Its height in pixels.
+        /// Its height in pixels; 1 of a text.
         height: u32,
         /// Digest of the host's tensor.
         expected: [u8; 32],

@@ -13,8 +13,9 @@ use crate::error::OpenError;
 /// # Errors
 ///
 /// As [`crate::Model::open`].
-pub fn check_onnx(model: &[u8], input_shape: [usize; 4]) -> Result<(), OpenError> {
+pub fn check_onnx(model: &[u8], input_shape: impl AsRef<[usize]>) -> Result<(), OpenError> {
     let (model, outputs) = (Bytes::Memory(model), Outputs::Own);
+    let input_shape = input_shape.as_ref();
     Engine::open(&Wanted { format: ModelFormat::Onnx, model, input: None, input_shape, outputs })
         .map(drop)
 }
@@ -29,10 +30,11 @@ pub fn check_onnx(model: &[u8], input_shape: [usize; 4]) -> Result<(), OpenError
 pub fn to_nnef(
     model: &[u8],
     input: &str,
-    input_shape: [usize; 4],
+    input_shape: impl AsRef<[usize]>,
     tensors: [(&str, usize); 2],
 ) -> Result<Vec<u8>, OpenError> {
     let (model, input, outputs) = (Bytes::Memory(model), Some(input), Outputs::Named(tensors));
+    let input_shape = input_shape.as_ref();
     engine::to_nnef(&Wanted { format: ModelFormat::Onnx, model, input, input_shape, outputs })
 }
 

@@ -22,6 +22,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A bundle about texts is asked with [`Model::predict_text`]; its word table stays in
+//! the file that it was opened from.
+//!
 //! # The engine
 //!
 //! It is tract, and no type of it is public. Broken models can make it panic;
@@ -40,8 +43,10 @@ mod error;
 mod host;
 mod model;
 mod operators;
+mod preparation;
 
 pub use error::{EngineError, OpenError, Refusal, RunError, Shape, VerifyError};
+pub use graft_input::words::Counts as TextCounts;
 pub use host::{NNEF_INPUT, check_onnx, to_nnef};
 pub use model::{Answer, Model, Verified};
 pub use operators::supports_operator;

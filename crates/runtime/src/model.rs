@@ -1,16 +1,19 @@
 use graft_bundle::{Bundle, BundleFile, FormView, Reference, References};
-use graft_input::{Frame, Preparer, synthetic, tensor_sha256};
+use graft_input::words::Counts;
+use graft_input::{Frame, tensor_sha256};
 use graft_spec::{
-    Answer as AnswerSpec, Calibration, Decision, Form, ImageSpec, Input, Labels, Manifest,
-    ModelFormat, Precision, Tolerance,
+    Answer as AnswerSpec, Calibration, Decision, Form, Labels, Manifest, ModelFormat, Precision,
+    Tolerance,
 };
 
 use crate::engine::{Bytes, Engine, Outputs, Wanted};
 use crate::error::{OpenError, Refusal, RunError, VerifyError};
+use crate::preparation::Preparation;
 
 /// A bundle's model, opened and ready.
 ///
-/// It keeps nothing of the bundle's bytes, so they may go. It is `Send` and not
+/// It keeps nothing of a bundle in memory, so that may go, and of a file the word table
+/// alone: see [`Model::open_file`]. It is `Send` and not
 /// shared: a thread that runs a model owns it. For several threads open one
 /// model each; each has its own copy of the weights. One run uses one thread,
 /// the caller's.
@@ -21,7 +24,7 @@ pub struct Model {
     refusals: Vec<Refusal>,
     references: Vec<Reference>,
     tolerance: Tolerance,
-    preparer: Preparer,
+    preparation: Preparation,
     engine: Engine,
     features: Vec<f32>,
     logits: Vec<f32>,
@@ -35,7 +38,7 @@ struct FormParts<'a> {
     references: &'a References,
 }
 
-/// What a model says about one frame.
+/// What a model says about one frame or text.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'m> {
     /// A label, or unknown.
@@ -46,6 +49,8 @@ pub struct Answer<'m> {
     pub logits: &'m [f32],
     /// What the backbone sees: `feature_length` values.
     pub features: &'m [f32],
+    /// What was in the text, if it is about one.
+    pub text: Option<Counts>,
     labels: &'m Labels,
 }
 
@@ -74,11 +79,17 @@ impl Model {
             let FormView { form, model, references } = view;
             FormParts { form, model: Bytes::Memory(model), references }
         });
-        Model::first_that_opens(bundle.manifest(), bundle.labels(), forms)
+        let preparation = Preparation::of_bundle(bundle)?;
+        Model::first_that_opens(bundle.manifest(), bundle.labels(), preparation, forms)
     }
 
     /// The same from a file, with the model in memory only once: a block of the
     /// file at a time becomes weights.
+    ///
+    /// A word table stays in the file, which is mapped. As long as the model lives,
+    /// nobody may write into the file or cut it short, or answers are wrong and the
+    /// process may be killed: replace a bundle by renaming another one over it, which
+    /// leaves the mapped file as it is.
     ///
     /// # Errors
     ///
@@ -90,7 +101,8 @@ impl Model {
             model: Bytes::File(bundle, index),
             references,
         });
-        Model::first_that_opens(bundle.manifest(), bundle.labels(), forms)
+        let preparation = Preparation::of_file(bundle)?;
+        Model::first_that_opens(bundle.manifest(), bundle.labels(), preparation, forms)
     }
 
     /// Opens this form of the bundle and no other: for comparing forms.
@@ -101,18 +113,24 @@ impl Model {
     pub fn open_form(bundle: &Bundle<'_>, view: &FormView<'_>) -> Result<Model, OpenError> {
         let &FormView { form, model, references } = view;
         let parts = FormParts { form, model: Bytes::Memory(model), references };
-        Model::of_parts(bundle.manifest(), bundle.labels(), &parts)
+        let (manifest, labels) = (bundle.manifest(), bundle.labels());
+        let engine = open_engine(manifest, labels, &parts)?;
+        Ok(Model::of_parts(manifest, labels, &parts, engine, Preparation::of_bundle(bundle)?))
     }
 
     fn first_that_opens<'a>(
         manifest: &Manifest,
         labels: &Labels,
+        preparation: Preparation,
         forms: impl Iterator<Item = FormParts<'a>>,
     ) -> Result<Model, OpenError> {
         let mut refusals = Vec::new();
         for parts in forms {
-            match Model::of_parts(manifest, labels, &parts) {
-                Ok(model) => return Ok(Model { refusals, ..model }),
+            match open_engine(manifest, labels, &parts) {
+                Ok(engine) => {
+                    let model = Model::of_parts(manifest, labels, &parts, engine, preparation);
+                    return Ok(Model { refusals, ..model });
+                }
                 // Not a matter of engines: nothing of such a file is trusted.
                 Err(error @ OpenError::Damaged(_)) => return Err(error),
                 Err(error) => refusals.push(Refusal { format: parts.form.format, error }),
@@ -128,37 +146,24 @@ impl Model {
         manifest: &Manifest,
         labels: &Labels,
         parts: &FormParts<'_>,
-    ) -> Result<Model, OpenError> {
-        let &FormParts { form, model, references } = parts;
-        // A second precision must not pass here unnoticed.
-        let Precision::F32 = form.precision;
-        let (manifest, labels) = (manifest.clone(), labels.clone());
-        let spec = image(&manifest);
-        let preparer = Preparer::new(spec)?;
+        engine: Engine,
+        preparation: Preparation,
+    ) -> Model {
+        let &FormParts { form, references, .. } = parts;
         let classes = labels.names().len();
-        let engine = Engine::open(&Wanted {
-            format: form.format,
-            model,
-            input: Some(&form.input),
-            input_shape: spec.shape(1),
-            outputs: Outputs::Named([
-                (&form.features, form.feature_length),
-                (&form.logits, classes),
-            ]),
-        })?;
-        Ok(Model {
+        Model {
             format: form.format,
             refusals: Vec::new(),
             references: references.items.clone(),
             tolerance: form.tolerance,
-            preparer,
+            preparation,
             engine,
             features: vec![0.0; form.feature_length],
             logits: vec![0.0; classes],
             probabilities: vec![0.0; classes],
-            manifest,
-            labels,
-        })
+            manifest: manifest.clone(),
+            labels: labels.clone(),
+        }
     }
 
     /// Replays the host's references: the prepared tensor must be the same to
@@ -177,11 +182,11 @@ impl Model {
     }
 
     fn replay(&mut self, references: &[Reference]) -> Result<Verified, VerifyError> {
-        let mut prepared = vec![0.0; image(&self.manifest).tensor_len()];
+        let mut prepared = vec![0.0; self.tensor_len()];
         let mut max_abs_diff = 0.0_f32;
         for (index, reference) in references.iter().enumerate() {
             let &Reference { seed, width, height, prepared_sha256: expected, .. } = reference;
-            self.preparer.fill(synthetic(seed, width, height).frame(), &mut prepared);
+            self.preparation.fill_reference(reference, &mut prepared);
             let found = tensor_sha256(&prepared);
             if found != expected {
                 let reference = index;
@@ -224,35 +229,67 @@ impl Model {
     /// # Errors
     ///
     /// [`RunError::Engine`] if the engine gives up; the model stays usable.
+    /// [`RunError::NotAboutPictures`].
     pub fn predict(&mut self, frame: Frame<'_>) -> Result<Answer<'_>, RunError> {
-        let Model { engine, preparer, .. } = self;
+        let Model { engine, preparation: Preparation::Picture(preparer), .. } = self else {
+            return Err(RunError::NotAboutPictures);
+        };
         engine.fill(|tensor| preparer.fill(frame, tensor))?;
-        self.run()
+        self.run(None)
+    }
+
+    /// Looks the words of a text up and answers: with "unknown", whatever the logits,
+    /// if the bundle knows none of them. [`Answer::text`] has how many it knows, and
+    /// what was left out of a text that is longer than the bundle allows.
+    ///
+    /// Nothing is allocated here but room for the longest token, once; the engine
+    /// allocates its tensors anew for each text.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Engine`] as for a frame, and [`RunError::NotAboutTexts`].
+    pub fn predict_text(&mut self, text: &str) -> Result<Answer<'_>, RunError> {
+        let Model { engine, preparation: Preparation::Text(preparer), .. } = self else {
+            return Err(RunError::NotAboutTexts);
+        };
+        let mut counts = Counts::default();
+        engine.fill(|tensor| counts = preparer.fill(text, tensor))?;
+        self.run(Some(counts))
     }
 
     /// Answers for a tensor that is prepared already, by the manifest's input
-    /// and in its layout.
+    /// and in its layout. Of a text's it is not told whether any word was known.
     ///
     /// # Errors
     ///
     /// As [`Model::predict`], and [`RunError::TensorLength`].
     pub fn predict_tensor(&mut self, prepared: &[f32]) -> Result<Answer<'_>, RunError> {
-        let expected = image(&self.manifest).tensor_len();
+        let expected = self.tensor_len();
         if prepared.len() != expected {
             return Err(RunError::TensorLength { expected, found: prepared.len() });
         }
         self.engine.fill(|tensor| tensor.copy_from_slice(prepared))?;
-        self.run()
+        self.run(None)
     }
 
-    fn run(&mut self) -> Result<Answer<'_>, RunError> {
+    fn tensor_len(&self) -> usize {
+        self.manifest.input.tensor_len()
+    }
+
+    fn run(&mut self, text: Option<Counts>) -> Result<Answer<'_>, RunError> {
         self.engine.run([&mut self.features, &mut self.logits])?;
         self.probabilities.copy_from_slice(&self.logits);
+        let decided = calibration(&self.manifest).decide(&mut self.probabilities);
+        let decision = match text {
+            Some(Counts { known: 0, .. }) => Decision::Unknown,
+            _ => decided,
+        };
         Ok(Answer {
-            decision: calibration(&self.manifest).decide(&mut self.probabilities),
+            decision,
             probabilities: &self.probabilities,
             logits: &self.logits,
             features: &self.features,
+            text,
             labels: &self.labels,
         })
     }
@@ -312,9 +349,22 @@ impl std::fmt::Debug for Model {
     }
 }
 
-fn image(manifest: &Manifest) -> &ImageSpec {
-    let Input::Image(spec) = &manifest.input;
-    spec
+fn open_engine(
+    manifest: &Manifest,
+    labels: &Labels,
+    parts: &FormParts<'_>,
+) -> Result<Engine, OpenError> {
+    let &FormParts { form, model, .. } = parts;
+    // A second precision must not pass here unnoticed.
+    let Precision::F32 = form.precision;
+    let classes = labels.names().len();
+    Engine::open(&Wanted {
+        format: form.format,
+        model,
+        input: Some(&form.input),
+        input_shape: &manifest.input.shape(),
+        outputs: Outputs::Named([(&form.features, form.feature_length), (&form.logits, classes)]),
+    })
 }
 
 fn calibration(manifest: &Manifest) -> &Calibration {

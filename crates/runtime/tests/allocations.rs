@@ -8,9 +8,9 @@ mod counting;
 use graft_bundle::Bundle;
 use graft_input::{Picture, Preparer, synthetic};
 use graft_runtime::Model;
-use graft_spec::Input;
 use tract_onnx::prelude::*;
 
+const WORDS: &[u8] = include_bytes!("fixtures/words.graft");
 const TINY: &[u8] = include_bytes!("fixtures/tiny.graft");
 
 /// Allocations of each call of `work` once it is warm.
@@ -25,21 +25,21 @@ fn per_call(mut work: impl FnMut()) -> u64 {
 }
 
 /// The engine alone, as it is used in the crate.
-fn engine_alone(onnx_bytes: &[u8]) -> u64 {
+fn engine_alone(onnx_bytes: &[u8], shape: &[usize]) -> u64 {
     let mut model = onnx()
         .model_for_read(&mut &*onnx_bytes)
         .unwrap()
-        .with_input_fact(0, f32::fact([1, 3, 32, 32]).into())
+        .with_input_fact(0, f32::fact(shape).into())
         .unwrap();
     model.select_outputs_by_name(["features", "logits"]).unwrap();
     let plan = TypedSimplePlan::new(model.into_optimized().unwrap()).unwrap();
     let mut state = plan.spawn().unwrap();
-    let input = Arc::new(Tensor::zero::<f32>(&[1, 3, 32, 32]).unwrap());
+    let input = Arc::new(Tensor::zero::<f32>(shape).unwrap());
     per_call(|| drop(state.run(tvec!(TValue::from_const(Arc::clone(&input)))).unwrap()))
 }
 
 fn preparation_alone(model: &Model, picture: &Picture) -> u64 {
-    let Input::Image(spec) = &model.manifest().input;
+    let spec = model.manifest().input.image().unwrap();
     let mut preparer = Preparer::new(spec).unwrap();
     let mut tensor = vec![0.0; spec.tensor_len()];
     per_call(|| preparer.fill(picture.frame(), &mut tensor))
@@ -49,7 +49,7 @@ fn preparation_alone(model: &Model, picture: &Picture) -> u64 {
 fn a_frame_allocates_nothing_of_ours() {
     let bundle = Bundle::parse(TINY).unwrap();
     let mut model = Model::open(&bundle).unwrap();
-    let engine = engine_alone(bundle.forms().next().unwrap().model);
+    let engine = engine_alone(bundle.onnx().model, &[1, 3, 32, 32]);
 
     for (width, height) in [(32, 32), (100, 70)] {
         let picture = synthetic(1, width, height);
@@ -59,5 +59,17 @@ fn a_frame_allocates_nothing_of_ours() {
         assert_eq!(all, engine + resizer);
         // A frame of the tensor's size is not resized.
         assert_eq!(resizer > 0, (width, height) != (32, 32));
+    }
+}
+
+#[test]
+fn a_text_allocates_nothing_of_ours() {
+    let bundle = Bundle::parse(WORDS).unwrap();
+    let mut model = Model::open(&bundle).unwrap();
+    let engine = engine_alone(bundle.onnx().model, &[1, 16]);
+    for text in ["Rain, snow and a STORM: it wasn't ice-cold; qwerty’s", "", "soup"] {
+        let all = per_call(|| assert!(model.predict_text(text).is_ok()));
+        println!("{text:?}: {all} a text, tract {engine}");
+        assert_eq!(all, engine);
     }
 }

@@ -76,7 +76,8 @@ fn bundle() -> File {
     let models = vec![part(&model[..]), part(onnx.model)];
     let labels = tiny.labels().clone();
     let bytes =
-        graft_bundle::write(&Contents { manifest, labels, models, provenance: None }).unwrap();
+        graft_bundle::write(&Contents { manifest, labels, models, words: None, provenance: None })
+            .unwrap();
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&bytes).unwrap();
     file

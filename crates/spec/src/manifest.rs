@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, ImageSpec, SpecError};
+use crate::{Answer, ImageSpec, SpecError, WordsSpec};
 
 /// The most model forms in one bundle.
 pub const MAX_FORMS: usize = 8;
@@ -35,6 +35,8 @@ pub struct Name(String);
 pub enum Input {
     /// A picture.
     Image(ImageSpec),
+    /// A text, whose words are looked up.
+    Words(WordsSpec),
 }
 
 /// One form of the model: a `MODL` section and its references.
@@ -89,8 +91,10 @@ pub struct Tolerance {
 impl Manifest {
     /// Checks the rules that the types alone do not hold.
     pub fn check(&self) -> Result<(), SpecError> {
-        let Input::Image(image) = &self.input;
-        image.check()?;
+        match &self.input {
+            Input::Image(image) => image.check()?,
+            Input::Words(words) => words.check()?,
+        }
         let Answer::Class(calibration) = &self.answer;
         calibration.check()?;
         if self.forms.is_empty() || self.forms.len() > MAX_FORMS {
@@ -103,6 +107,40 @@ impl Manifest {
             return Err(SpecError::new("forms", "none is onnx, which every engine reads"));
         }
         self.forms.iter().try_for_each(Form::check)
+    }
+}
+
+impl Input {
+    /// How a picture is prepared, if an example is one.
+    pub fn image(&self) -> Option<&ImageSpec> {
+        match self {
+            Input::Image(image) => Some(image),
+            Input::Words(_) => None,
+        }
+    }
+
+    /// How a text is prepared, if an example is one.
+    pub fn words(&self) -> Option<&WordsSpec> {
+        match self {
+            Input::Image(_) => None,
+            Input::Words(words) => Some(words),
+        }
+    }
+
+    /// Number of values in the tensor of one example.
+    pub fn tensor_len(&self) -> usize {
+        match self {
+            Input::Image(image) => image.tensor_len(),
+            Input::Words(words) => words.feature_length(),
+        }
+    }
+
+    /// The shape of the tensor of one example, batch 1 first.
+    pub fn shape(&self) -> Vec<usize> {
+        match self {
+            Input::Image(image) => image.shape(1).to_vec(),
+            Input::Words(words) => words.shape(1).to_vec(),
+        }
     }
 }
 

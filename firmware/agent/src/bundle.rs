@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use graft_bundle::{BundleError, BundleFile, SignatureError};
 use graft_runtime::{Model, OpenError, VerifyError};
-use graft_spec::{Answer, Input, Labels};
+use graft_spec::{Answer, Labels};
 
 /// A model whose references hold on this machine.
 #[derive(Debug)]
@@ -47,6 +47,9 @@ pub enum LoadProblem {
     /// It answers differently here.
     #[error("it does not answer here as it did on the host: {0}")]
     Verify(#[from] VerifyError),
+    /// It answers no frames.
+    #[error("it answers about texts, and the source gives pictures")]
+    Texts,
     /// It was tried in a process of its own, which refused it or did not survive
     /// it.
     #[error("{0}")]
@@ -84,7 +87,8 @@ pub(crate) fn load(path: &Path, public_key: Option<&str>) -> Result<Loaded, Load
     }
     let verified = model.verify().map_err(|error| fail(error.into()))?;
     let manifest = bundle.manifest();
-    let (Input::Image(image), Answer::Class(calibration)) = (&manifest.input, &manifest.answer);
+    let Answer::Class(calibration) = &manifest.answer;
+    let image = manifest.input.image().ok_or_else(|| fail(LoadProblem::Texts))?;
     log::info!(
         "{}: {} with {} labels, {} references hold (largest difference {:.1e}), open in {} ms",
         path.display(),

@@ -80,6 +80,7 @@ impl Failure {
             Failure::Unverified => GRAFT_UNVERIFIED,
             Failure::Frame(_) => GRAFT_FRAME,
             Failure::Picture(_) => GRAFT_PICTURE,
+            Failure::Run(RunError::NotAboutPictures | RunError::NotAboutTexts) => GRAFT_MISUSE,
             Failure::Run(_) => GRAFT_ENGINE,
             Failure::Broken | Failure::Panicked(_) => GRAFT_PANICKED,
         }

@@ -5,10 +5,10 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
-use device::{Answer, Model, Refusal};
+use device::{Answer, Model, Refusal, RunError};
 use graft_bundle::{Bundle, BundleFile, verify_signature};
 use graft_input::{MAX_PIXELS, RawFrame, decode_within};
-use graft_spec::{Answer as AnswerSpec, Calibration, ImageSpec, Input};
+use graft_spec::{Answer as AnswerSpec, Calibration, Input};
 
 use crate::failure::Failure;
 use crate::text::one_line;
@@ -65,7 +65,10 @@ impl graft_model {
 
     fn of(model: Model) -> graft_model {
         let manifest = model.manifest();
-        let Input::Image(spec) = &manifest.input;
+        let (width, height) = match &manifest.input {
+            Input::Image(spec) => (spec.width, spec.height),
+            Input::Words(_) => (0, 0),
+        };
         let AnswerSpec::Class(calibration) = manifest.answer;
         let refused: Vec<String> = model.refusals().iter().map(Refusal::to_string).collect();
         graft_model {
@@ -73,8 +76,8 @@ impl graft_model {
             labels: model.labels().names().iter().map(|label| one_line(label)).collect(),
             form: one_line(model.format().name()),
             refused: (!refused.is_empty()).then(|| one_line(&refused.join("; "))),
-            width: spec.width,
-            height: spec.height,
+            width,
+            height,
             calibration,
             running: Mutex::new(Running {
                 model,
@@ -118,7 +121,8 @@ impl Running {
 
     pub(crate) fn predict_picture(&mut self, file: &[u8]) -> Result<Answer<'_>, Failure> {
         self.check_verified()?;
-        let background = self.spec().background;
+        let spec = self.model.manifest().input.image().ok_or(RunError::NotAboutPictures)?;
+        let background = spec.background;
         let picture = decode_within(file, background, self.max_pixels)?;
         Ok(self.model.predict(picture.frame())?)
     }
@@ -128,11 +132,6 @@ impl Running {
             State::Verified => Ok(()),
             State::Unverified => Err(Failure::Unverified),
         }
-    }
-
-    fn spec(&self) -> &ImageSpec {
-        let Input::Image(spec) = &self.model.manifest().input;
-        spec
     }
 }
 

@@ -30,6 +30,7 @@ fn contents<'a>(bundle: &'a Bundle<'_>) -> Contents<'a> {
         manifest: bundle.manifest().clone(),
         labels: bundle.labels().clone(),
         models: bundle.forms().map(part).collect(),
+        words: bundle.words(),
         provenance: bundle.provenance().ok().flatten(),
     }
 }

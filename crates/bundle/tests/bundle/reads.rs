@@ -1,7 +1,7 @@
 //! What an independent writer wrote is read, and nothing else passes for it.
 
 use graft_bundle::{Bundle, BundleError, Kind, split_signature, verify_signature};
-use graft_spec::{Answer, Colour, Fit, Input, Layout};
+use graft_spec::{Answer, Colour, Fit, Layout};
 
 const SMALL: &[u8] = include_bytes!("../fixtures/small.graft");
 const SIGNED: &[u8] = include_bytes!("../fixtures/signed.graft");
@@ -12,7 +12,7 @@ fn reads_what_python_wrote() {
     let bundle = Bundle::parse(SMALL).unwrap();
     let manifest = bundle.manifest();
     assert_eq!(manifest.name.as_str(), "small");
-    let Input::Image(image) = &manifest.input;
+    let image = manifest.input.image().unwrap();
     assert_eq!((image.width, image.height), (3, 2));
     assert_eq!(
         (image.fit, image.layout, image.colour),

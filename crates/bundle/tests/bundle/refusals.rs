@@ -120,13 +120,61 @@ fn kinds_of_later_versions() {
     Bundle::parse(&with(0, b"newS")).unwrap();
     Bundle::parse(&with(7, b"newS")).unwrap();
     refused(&with(0, b"News"), "News of form 3 may not be ignored");
-    refused(&with(7, b"News"), "needs a reader of version 1.7, this one reads 1.1: section News");
+    refused(&with(7, b"News"), "needs a reader of version 1.7, this one reads 1.2: section News");
     let mut sections = right();
     sections[0].bytes = MANIFEST.replace(r#""onnx""#, r#""nnef""#).into();
     refused(&assemble(1, &sections), "none is onnx");
     sections[0].bytes = MANIFEST.replace(r#""onnx""#, r#""caffe""#).into();
     refused(&assemble(0, &sections), "unknown variant `caffe`");
-    refused(&assemble(2, &sections), "needs a reader of version 1.2");
+    refused(&assemble(3, &sections), "needs a reader of version 1.3");
+}
+
+#[test]
+fn words() {
+    let (from, to) =
+        (MANIFEST.find("{\"image\"").unwrap(), MANIFEST.find("},\n\"answer\"").unwrap());
+    let spec = r#"{"words":{"tokens":{"words":{"lowercase":true}},"pooling":"max_mean",
+        "dimensions":3,"max_bytes":1000}"#;
+    let manifest = [&MANIFEST[..from], spec, &MANIFEST[to..]].concat();
+    let mut texts = right();
+    texts[0].bytes = manifest.clone().into();
+    texts[3].bytes = references([1, 1, 2, 0], &[(7, [30, 1], [0.5, -0.5])]);
+    texts.push(raw(b"WORD", 0, "any table"));
+    let bytes = assemble(2, &texts);
+    assert_eq!(Bundle::parse(&bytes).unwrap().words(), Some(b"any table".as_slice()));
+    from_file(&bytes, None).unwrap();
+
+    let check = |change: &dyn Fn(&mut Vec<Raw>), expected: &str| {
+        let mut sections = texts.clone();
+        change(&mut sections);
+        refused(&assemble(2, &sections), expected);
+    };
+    let replaced = |from: &str, to: &str| {
+        assert!(manifest.contains(from), "{from}");
+        manifest.replacen(from, to, 1)
+    };
+    check(&|s| drop(s.pop()), "the manifest's input is words, and there is no word table");
+    check(&|s| s[0].bytes = MANIFEST.into(), "the manifest's input is not words");
+    check(&|s| s.push(raw(b"WORD", 1, "t")), "WORD of form 1 belongs to no form");
+    check(&|s| s.push(raw(b"WORD", 0, "t")), "section WORD occurs twice");
+    check(
+        &|s| s[3].bytes = references([1, 1, 2, 0], &[(7, [30, 2], [0.5, -0.5])]),
+        "reference 0 has height 2, of a text it must be 1",
+    );
+    let spec = |from: &str, to: &str, expected: &str| {
+        let text = replaced(from, to);
+        check(&|s| s[0].bytes = text.clone().into(), &format!("section MANI: {expected}"));
+    };
+    spec("\"dimensions\":3", "\"dimensions\":4097", "dimensions: is 4097, must be 1 to 4096");
+    spec("\"max_bytes\":1000", "\"max_bytes\":0", "max_bytes: is 0, must be 1 to 1048576");
+    spec("max_mean", "min_mean", "unknown variant `min_mean`");
+    spec("{\"lowercase\":true}", "[true]", "input.words.tokens.words must be an object");
+    spec("\"lowercase\":true", "\"lowercase\":true,\"new\":1", "unknown field `new`");
+
+    // Damage is found when the file is opened, like all but a model's.
+    let mut damaged = bytes.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    refused(&damaged, "section WORD does not match its digest");
 }
 
 #[test]

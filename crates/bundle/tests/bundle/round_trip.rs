@@ -3,8 +3,8 @@
 use graft_bundle::{Bundle, BundleError, Contents, ModelPart, Reference, References, write};
 use graft_spec::{
     Answer, BackboneOrigin, Calibration, Colour, DataOrigin, EngineOrigin, Fit, Form, ImageSpec,
-    Input, Labels, Layout, MAX_FORMS, Manifest, ModelFormat, Name, Precision, Provenance,
-    TestSummary, Tolerance,
+    Input, Labels, Layout, MAX_FORMS, Manifest, ModelFormat, Name, Pooling, Precision, Provenance,
+    TestSummary, Tokeniser, Tolerance, WordsSpec,
 };
 use proptest::prelude::*;
 
@@ -39,6 +39,17 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn words()(
+        lowercase in any::<bool>(),
+        pooling in prop::sample::select(vec![Pooling::Mean, Pooling::Weighted, Pooling::MaxMean]),
+        dimensions in 1..=4096_u32,
+        max_bytes in 1..=1_u32 << 20,
+    ) -> WordsSpec {
+        WordsSpec { tokens: Tokeniser::Words { lowercase }, pooling, dimensions, max_bytes }
+    }
+}
+
+prop_compose! {
     fn form()(
         format in prop::sample::select(vec![ModelFormat::Onnx, ModelFormat::Nnef]),
         input in ".{1,20}",
@@ -63,7 +74,7 @@ prop_compose! {
 prop_compose! {
     fn manifest()(
         name in "[A-Za-z0-9_][A-Za-z0-9._-]{0,63}",
-        image in image(),
+        input in prop_oneof![image().prop_map(Input::Image), words().prop_map(Input::Words)],
         temperature in positive(),
         unknown_below in prop::option::of(0.0..=1.0_f32),
         mut forms in prop::collection::vec(form(), 1..=MAX_FORMS),
@@ -72,7 +83,7 @@ prop_compose! {
         onnx.get_mut(&mut forms).format = ModelFormat::Onnx;
         Manifest {
             name: Name::new(name).unwrap(),
-            input: Input::Image(image),
+            input,
             answer: Answer::Class(Calibration { temperature, unknown_below }),
             forms,
         }
@@ -107,11 +118,14 @@ prop_compose! {
     }
 }
 
-fn references(classes: usize) -> impl Strategy<Value = References> {
+fn references(
+    classes: usize,
+    heights: std::ops::RangeInclusive<u32>,
+) -> impl Strategy<Value = References> {
     let reference = (
         any::<u64>(),
         1..=4096_u32,
-        1..=4096_u32,
+        heights,
         any::<[u8; 32]>(),
         prop::collection::vec(finite(), classes),
     )
@@ -125,16 +139,24 @@ fn references(classes: usize) -> impl Strategy<Value = References> {
     prop::collection::vec(reference, 1..=3).prop_map(move |items| References { classes, items })
 }
 
-type Parts = (Manifest, Labels, Vec<(Vec<u8>, References)>, Option<Provenance>);
+type Parts = (Manifest, Labels, Vec<(Vec<u8>, References)>, Option<Vec<u8>>, Option<Provenance>);
 
 fn parts() -> impl Strategy<Value = Parts> {
     let names = prop::collection::btree_set("[!-~äß☃]{1,20}", 2..9);
     (manifest(), names).prop_flat_map(|(manifest, names)| {
         let labels = Labels::new(names.into_iter().collect()).unwrap();
         let bytes = prop::collection::vec(any::<u8>(), 1..300);
-        let model = (bytes, references(labels.names().len()));
+        let heights = match &manifest.input {
+            Input::Image(_) => 1..=4096_u32,
+            Input::Words(_) => 1..=1,
+        };
+        let model = (bytes, references(labels.names().len(), heights));
         let models = prop::collection::vec(model, manifest.forms.len());
-        (Just(manifest), Just(labels), models, prop::option::of(provenance()))
+        let words = match &manifest.input {
+            Input::Image(_) => Just(None).boxed(),
+            Input::Words(_) => prop::collection::vec(any::<u8>(), 1..300).prop_map(Some).boxed(),
+        };
+        (Just(manifest), Just(labels), models, words, prop::option::of(provenance()))
     })
 }
 
@@ -142,11 +164,12 @@ fn part((bytes, references): &(Vec<u8>, References)) -> ModelPart<'_> {
     ModelPart { bytes, references: references.clone() }
 }
 
-fn contents((manifest, labels, models, provenance): &Parts) -> Contents<'_> {
+fn contents((manifest, labels, models, words, provenance): &Parts) -> Contents<'_> {
     Contents {
         manifest: manifest.clone(),
         labels: labels.clone(),
         models: models.iter().map(part).collect(),
+        words: words.as_deref(),
         provenance: provenance.clone(),
     }
 }
@@ -160,6 +183,7 @@ fn read<'a>(bundle: &'a Bundle<'a>) -> Contents<'a> {
         manifest: bundle.manifest().clone(),
         labels: bundle.labels().clone(),
         models: bundle.forms().map(part).collect(),
+        words: bundle.words(),
         provenance: bundle.provenance().unwrap(),
     }
 }
@@ -221,6 +245,7 @@ fn the_version_is_the_least_that_has_all() {
         manifest: bundle.manifest().clone(),
         labels: bundle.labels().clone(),
         models: vec![part.clone()],
+        words: None,
         provenance: None,
     };
     let minor = |contents: &Contents<'_>| write(contents).unwrap()[10];
@@ -228,6 +253,19 @@ fn the_version_is_the_least_that_has_all() {
     contents.models.push(part);
     contents.manifest.forms.push(Form { format: ModelFormat::Nnef, ..view.form.clone() });
     assert_eq!(minor(&contents), 1);
+    contents.manifest.input = Input::Words(WordsSpec {
+        tokens: Tokeniser::Words { lowercase: true },
+        pooling: Pooling::Mean,
+        dimensions: 50,
+        max_bytes: 1000,
+    });
+    contents.words = Some(b"not a table, which is not this crate's business");
+    for model in &mut contents.models {
+        model.references.items.iter_mut().for_each(|reference| reference.height = 1);
+    }
+    assert_eq!(minor(&contents), 2);
+    let bytes = write(&contents).unwrap();
+    assert_eq!(Bundle::parse(&bytes).unwrap().words(), contents.words);
 }
 
 #[test]
@@ -238,6 +276,7 @@ fn what_may_not_be_written_is_refused() {
         manifest: bundle.manifest().clone(),
         labels: bundle.labels().clone(),
         models: vec![ModelPart { bytes: view.model, references: view.references.clone() }],
+        words: None,
         provenance: None,
     };
     write(&right).unwrap();
@@ -257,6 +296,8 @@ fn what_may_not_be_written_is_refused() {
     let mut lost = right.clone();
     lost.models[0].references.items[1].logits.pop();
     refused(&lost, "it has 1 classes, there are 2 labels");
+    let table = Contents { words: Some(b"table"), ..right.clone() };
+    refused(&table, "there is a word table, and the manifest's input is not words");
     let mut nothing = right.clone();
     nothing.models[0].references.items.clear();
     refused(&nothing, "there are 0 references");

@@ -1,6 +1,7 @@
 use std::fmt::Write;
 
-use graft_host::inspect::{Axis, BundleInside, Cut, Inspection, Kind, Tensor};
+use graft_host::inspect::{Axis, BundleInside, Cut, InputFacts, Inspection, Kind, Tensor};
+use graft_spec::Tokeniser;
 
 use super::{bytes, count, table};
 
@@ -92,19 +93,31 @@ fn cuts(places: &[Cut]) -> String {
 
 fn inside(b: &BundleInside) -> String {
     let mut text = format!("  name       {}\n  labels     {}\n", b.name, labels(&b.labels));
-    let s = &b.input;
-    let _ = writeln!(
-        text,
-        "  photo      {}×{} {} {}, {}, (p / {} − {:?}) / {:?}",
-        s.width,
-        s.height,
-        word(&s.colour),
-        word(&s.layout),
-        word(&s.fit),
-        s.scale,
-        s.mean,
-        s.std
-    );
+    let _ = match &b.input {
+        InputFacts::Image(s) => writeln!(
+            text,
+            "  photo      {}×{} {} {}, {}, (p / {} − {:?}) / {:?}",
+            s.width,
+            s.height,
+            word(&s.colour),
+            word(&s.layout),
+            word(&s.fit),
+            s.scale,
+            s.mean,
+            s.std
+        ),
+        InputFacts::Words(s) => {
+            let Tokeniser::Words { lowercase } = s.tokens;
+            let case = if lowercase { "lower case" } else { "case kept" };
+            writeln!(
+                text,
+                "  text       words in {case}, {} of {} dimensions, {} at most",
+                word(&s.pooling),
+                s.dimensions,
+                bytes(s.max_bytes.into())
+            )
+        }
+    };
     let unknown =
         b.unknown_below.map_or("always answers".to_owned(), |t| format!("unknown below {t:.3}"));
     let _ = writeln!(text, "  answer     temperature {:.3}, {unknown}", b.temperature);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use graft_bundle::BundleFile;
 use graft_input::{Frame, Preparer, synthetic};
-use graft_spec::{Input, ModelFormat};
+use graft_spec::ModelFormat;
 use serde::{Deserialize, Serialize};
 
 use super::BenchError;
@@ -105,7 +105,7 @@ pub(super) fn run(path: &Path, frames: u32, onnx: Option<&Path>) -> Result<Bundl
     let frames = match NonZeroU32::new(frames) {
         None => None,
         Some(frames) => {
-            let Input::Image(spec) = &model.manifest().input;
+            let spec = model.manifest().input.image().ok_or(RunError::NotAboutPictures)?;
             let preparer = Preparer::new(spec).map_err(OpenError::Spec)?;
             let stock = onnx.map(|onnx| Stock::open(onnx, spec.shape(1))).transpose()?;
             let tensor = vec![0.0; spec.tensor_len()];

@@ -28,7 +28,7 @@ pub fn network_latency(
         format: ModelFormat::Onnx,
         model,
         input: None,
-        input_shape,
+        input_shape: &input_shape,
         outputs: Outputs::Own,
     };
     let mut engine = Engine::open(&wanted)?;

@@ -130,9 +130,9 @@ fn check_input(model: &TypedModel, wanted: &Wanted<'_>) -> Result<(), OpenError>
         });
     }
     let stated = model.input_fact(0).map_err(refused)?.shape.as_concrete();
-    if stated != Some(&wanted.input_shape) {
+    if stated != Some(wanted.input_shape) {
         return Err(OpenError::InputShape {
-            expected: Shape::of(&wanted.input_shape),
+            expected: Shape::of(wanted.input_shape),
             found: stated.map_or(Shape(Vec::new()), Shape::of),
         });
     }

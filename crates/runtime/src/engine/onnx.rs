@@ -52,10 +52,10 @@ fn check_input(model: &InferenceModel, wanted: &Wanted<'_>) -> Result<(), OpenEr
     let stated = stated_shape(model.input_fact(0).map_err(refused)?);
     if let Some(Shape(sizes)) = &stated {
         let agrees = sizes.len() == wanted.input_shape.len()
-            && sizes.iter().zip(wanted.input_shape).all(|(s, w)| s.is_none_or(|s| s == w));
+            && sizes.iter().zip(wanted.input_shape).all(|(s, w)| s.is_none_or(|s| s == *w));
         if !agrees {
             let found = Shape(sizes.clone());
-            return Err(OpenError::InputShape { expected: Shape::of(&wanted.input_shape), found });
+            return Err(OpenError::InputShape { expected: Shape::of(wanted.input_shape), found });
         }
     }
     Ok(())

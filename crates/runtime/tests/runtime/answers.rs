@@ -39,7 +39,7 @@ fn a_prepared_tensor_is_answered_like_its_frame() {
     let picture = synthetic(9, 100, 70);
     let of_frame = model.predict(picture.frame()).unwrap().logits.to_owned();
 
-    let graft_spec::Input::Image(spec) = &model.manifest().input;
+    let spec = model.manifest().input.image().unwrap();
     let mut tensor = vec![0.0; spec.tensor_len()];
     graft_input::Preparer::new(spec).unwrap().fill(picture.frame(), &mut tensor);
     assert_eq!(model.predict_tensor(&tensor).unwrap().logits, of_frame);

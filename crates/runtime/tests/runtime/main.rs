@@ -4,6 +4,7 @@
 mod answers;
 mod nnef;
 mod opening;
+mod texts;
 mod verifying;
 
 use graft_bundle::{Bundle, Contents, ModelPart};
@@ -22,6 +23,7 @@ fn changed(change: impl FnOnce(&mut Contents<'_>)) -> Vec<u8> {
         manifest: bundle.manifest().clone(),
         labels: bundle.labels().clone(),
         models: vec![ModelPart { bytes: form.model, references: form.references.clone() }],
+        words: None,
         provenance: None,
     };
     change(&mut contents);

@@ -80,12 +80,12 @@ fn inputs_must_be_the_manifests() {
         "the model's inputs are [\"images\"], must be [\"pictures\"]"
     );
     let wide = changed(|contents| {
-        let graft_spec::Input::Image(image) = &mut contents.manifest.input;
+        let graft_spec::Input::Image(image) = &mut contents.manifest.input else { panic!() };
         image.width = 64;
     });
     assert_eq!(
         open(&wide).to_string(),
-        "the model's input has shape [?, 3, 32, 32], the prepared picture [1, 3, 32, 64]"
+        "the model's input has shape [?, 3, 32, 32], the prepared example [1, 3, 32, 64]"
     );
 }
 

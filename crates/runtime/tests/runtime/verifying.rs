@@ -45,7 +45,7 @@ fn another_preparation_is_found_before_the_network_is_asked() {
     );
     // A mean that differs in its last bit.
     let bytes = changed(|contents| {
-        let graft_spec::Input::Image(image) = &mut contents.manifest.input;
+        let graft_spec::Input::Image(image) = &mut contents.manifest.input else { panic!() };
         image.mean[0] = image.mean[0].next_up();
     });
     assert!(matches!(verify(&bytes).unwrap_err(), VerifyError::Prepared { reference: 0, .. }));

@@ -237,6 +237,7 @@ fn changed(change: impl FnOnce(&mut Contents<'_>)) -> Vec<u8> {
             .forms()
             .map(|form| ModelPart { bytes: form.model, references: form.references.clone() })
             .collect(),
+        words: None,
         provenance: None,
     };
     change(&mut contents);

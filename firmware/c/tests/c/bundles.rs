@@ -26,6 +26,7 @@ fn rewritten(network: Option<&[u8]>, change: impl FnOnce(&mut References)) -> Ve
         manifest: bundle.manifest().clone(),
         labels: bundle.labels().clone(),
         models: vec![ModelPart { bytes: network.unwrap_or(form.model), references }],
+        words: None,
         provenance: None,
     })
     .expect("the change leaves a bundle")
@@ -43,7 +44,7 @@ fn with_nnef(network: &[u8]) -> Vec<u8> {
     let part = |bytes| ModelPart { bytes, references: onnx.references.clone() };
     let labels = bundle.labels().clone();
     let models = vec![part(network), part(onnx.model)];
-    graft_bundle::write(&Contents { manifest, labels, models, provenance: None })
+    graft_bundle::write(&Contents { manifest, labels, models, words: None, provenance: None })
         .expect("two forms are a bundle")
 }
 

@@ -80,6 +80,7 @@ fn bundle(backbone: &Backbone) -> anyhow::Result<Vec<u8>> {
             bytes: &network.to_bytes(),
             references: References { classes: 2, items: vec![reference] },
         }],
+        words: None,
         provenance: None,
     })?)
 }

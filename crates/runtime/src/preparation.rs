@@ -1,0 +1,81 @@
+//! How an example becomes a tensor, by what the manifest says that it is.
+
+use graft_bundle::{Bundle, BundleFile, Reference};
+use graft_input::words::{TextPreparer, WordTable, synthetic_text};
+use graft_input::{Preparer, synthetic};
+use graft_spec::{Input, Manifest};
+use memmap2::{Mmap, MmapOptions};
+
+use crate::error::OpenError;
+
+/// What fills a tensor.
+// One of each model: the larger one's size is not worth a pointer.
+#[expect(clippy::large_enum_variant, reason = "there is one in a model")]
+pub(crate) enum Preparation {
+    Picture(Preparer),
+    Text(TextPreparer<TableBytes>),
+}
+
+/// The word table of a model.
+pub(crate) enum TableBytes {
+    Memory(Vec<u8>),
+    File(Mmap),
+}
+
+impl AsRef<[u8]> for TableBytes {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            TableBytes::Memory(bytes) => bytes,
+            TableBytes::File(map) => map,
+        }
+    }
+}
+
+impl Preparation {
+    /// Copies the word table, if there is one.
+    pub(crate) fn of_bundle(bundle: &Bundle<'_>) -> Result<Preparation, OpenError> {
+        let table = bundle.words().map(|bytes| TableBytes::Memory(bytes.to_vec()));
+        Preparation::new(bundle.manifest(), table)
+    }
+
+    /// Maps the word table, if there is one.
+    pub(crate) fn of_file(bundle: &BundleFile) -> Result<Preparation, OpenError> {
+        let map = |(file, offset, length)| {
+            let length = usize::try_from(length).map_err(std::io::Error::other)?;
+            let mut options = MmapOptions::new();
+            options.offset(offset).len(length);
+            // SAFETY: nothing here writes to it. Whoever changes or cuts a bundle's file
+            // in place while a model is open breaks what `Model::open_file` demands.
+            unsafe { options.map(file) }
+        };
+        let table = bundle.words().map(map).transpose();
+        let table = table.map_err(|error| OpenError::Damaged(error.to_string()))?;
+        Preparation::new(bundle.manifest(), table.map(TableBytes::File))
+    }
+
+    fn new(manifest: &Manifest, table: Option<TableBytes>) -> Result<Preparation, OpenError> {
+        match (&manifest.input, table) {
+            (Input::Image(spec), _) => Ok(Preparation::Picture(Preparer::new(spec)?)),
+            (Input::Words(spec), Some(table)) => {
+                Ok(Preparation::Text(TextPreparer::new(spec, WordTable::parse(table)?)?))
+            }
+            (Input::Words(_), None) => {
+                unreachable!("invariant: a bundle whose input is words has a word table")
+            }
+        }
+    }
+
+    /// Prepares the example that a reference speaks of.
+    pub(crate) fn fill_reference(&mut self, reference: &Reference, tensor: &mut [f32]) {
+        let &Reference { seed, width, height, .. } = reference;
+        match self {
+            Preparation::Picture(preparer) => {
+                preparer.fill(synthetic(seed, width, height).frame(), tensor);
+            }
+            Preparation::Text(preparer) => {
+                let text = synthetic_text(seed, width, preparer.table());
+                preparer.fill(&text, tensor);
+            }
+        }
+    }
+}
