@@ -137,18 +137,18 @@ impl VectorsFile {
         Ok(VectorsFile { path, origin, reading: reading(stated, Some(words.format)) })
     }
 
-    /// Streams it: every word and its vector, in order.
+    /// Streams it: every word and its vector, in order, until `row` has enough.
     pub fn each(
         &self,
         on: OnEvent<'_>,
-        mut row: impl FnMut(&str, &[f32]),
+        mut row: impl FnMut(&str, &[f32]) -> ControlFlow<()>,
     ) -> Result<Summary, VectorsError> {
         if on(Event::Begin { stage: Stage::Vectors, total: None }).is_break() {
             return Err(VectorsError::Cancelled);
         }
         let (mut done, mut cancelled) = (0_u64, false);
         let summary = graft_words::read_file(&self.path, &self.reading, |word, vector| {
-            row(word, vector);
+            row(word, vector)?;
             done += 1;
             // Telling costs more than a row.
             if done.is_multiple_of(4096) && on(Event::Advance { done }).is_break() {
@@ -167,9 +167,7 @@ impl VectorsFile {
     /// Reads all of it into memory.
     pub fn load(&self, on: OnEvent<'_>) -> Result<(WordVectors, Summary), VectorsError> {
         let mut vectors = WordVectors::default();
-        let summary = self.each(on, |word, vector| {
-            let _ = vectors.keep(word, vector);
-        })?;
+        let summary = self.each(on, |word, vector| vectors.keep(word, vector))?;
         Ok((vectors, summary))
     }
 }

@@ -72,7 +72,7 @@ fn a_split_that_cannot_be_used_is_refused() {
     check(["test"; 4], &["no usable example is on the train side"]);
     check(
         ["train", "train", "test", "test"],
-        &["class \"leaf\" has no usable photo to learn from"],
+        &["class \"leaf\" has no usable example to learn from"],
     );
 }
 

@@ -54,7 +54,7 @@ fn broken_photos_are_skipped_counted_and_listed() {
 fn strict_refuses_the_first() {
     let sandbox = sandbox();
     break_three(&sandbox);
-    let words = ["3 of 27 photos cannot be used", "photos/berry/text.jpg", "without --strict"];
+    let words = ["3 of 27 examples cannot be used", "photos/berry/text.jpg", "without --strict"];
     refuses(&sandbox, train(&sandbox, "photos").arg("--strict"), &words);
 
     sandbox.bundle();
@@ -76,7 +76,7 @@ fn a_class_or_a_data_set_of_broken_photos_is_refused() {
             "berry" => refuses(
                 &sandbox,
                 &mut train(&sandbox, "photos"),
-                &["class \"berry\" has no usable photo", "12 files could not be used"],
+                &["class \"berry\" has no usable example", "12 files could not be used"],
             ),
             _ => refuses(
                 &sandbox,

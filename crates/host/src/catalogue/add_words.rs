@@ -1,3 +1,4 @@
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::{About, AddError, Content, Cost, Entry, ModelFile, ModelSpec, VectorsSpec, free};
@@ -14,7 +15,7 @@ pub fn add_words(
     on: OnEvent<'_>,
 ) -> Result<Entry, AddError> {
     free(folder, &about.name)?;
-    let summary = vectors.each(on, |_, _| ()).map_err(Box::new)?;
+    let summary = vectors.each(on, |_, _| ControlFlow::Continue(())).map_err(Box::new)?;
     let path = &vectors.path;
     let bytes =
         path.metadata().map_err(|source| AddError::Read { path: path.clone(), source })?.len();

@@ -1,5 +1,7 @@
 //! What a file of word vectors is: streamed, so that it may be of any size.
 
+use std::ops::ControlFlow;
+
 use graft_host::digest::Digest;
 use graft_host::progress::OnEvent;
 use graft_host::vectors::VectorsFile;
@@ -47,6 +49,7 @@ pub fn look(file: &VectorsFile, on: OnEvent<'_>) -> anyhow::Result<Info> {
         norms.greatest = norms.greatest.max(norm);
         norms.mean += (norm - norms.mean) / seen as f64;
         norms.zero += u64::from(norm == 0.0);
+        ControlFlow::Continue(())
     })?;
     Ok(Info {
         source: Source::of(file, &summary),
