@@ -1,5 +1,5 @@
 /* libgraft_runtime: opens a graft bundle, checks that it answers here as it did
- * where it was made, and says what is in pictures.
+ * where it was made, and says what is in pictures or texts.
  *
  *     graft_model *model = NULL;
  *     graft_frame frame = GRAFT_FRAME_INIT;
@@ -45,8 +45,8 @@
 
 /* What a struct begins with: graft_frame frame = GRAFT_FRAME_INIT; */
 #define GRAFT_FRAME_INIT {sizeof(graft_frame), 0, 0, 0, 0, NULL, 0}
-#define GRAFT_ANSWER_INIT {sizeof(graft_answer), GRAFT_UNKNOWN, 0, 0, NULL, 0}
-#define GRAFT_INFO_INIT {sizeof(graft_info), 0, 0, 0, 0, 0, NULL, NULL, NULL}
+#define GRAFT_ANSWER_INIT {sizeof(graft_answer), GRAFT_UNKNOWN, 0, 0, NULL, 0, 0, 0}
+#define GRAFT_INFO_INIT {sizeof(graft_info), 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, 0}
 
 // The label of an answer that is not sure enough.
 #define GRAFT_UNKNOWN -1
@@ -78,10 +78,12 @@ enum graft_status
   GRAFT_FRAME = 8,
   // The bytes are no picture that can be read.
   GRAFT_PICTURE = 9,
-  // The engine gave no answer for this frame. The model stays usable.
+  // The engine gave no answer for this frame or text. The model stays usable.
   GRAFT_ENGINE = 10,
   // A bug in the library, caught. The model of that call can only be closed.
   GRAFT_PANICKED = 11,
+  // The bytes are no text: they are not UTF-8.
+  GRAFT_TEXT = 12,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -118,12 +120,13 @@ typedef struct graft_frame {
   size_t length;
 } graft_frame;
 
-// What a model says of one picture. Begin with GRAFT_ANSWER_INIT.
+// What a model says of one picture or text. Begin with GRAFT_ANSWER_INIT.
 typedef struct graft_answer {
   // sizeof(graft_answer).
   uint32_t size;
   // The index of the label that was decided on, or GRAFT_UNKNOWN if no
-  // probability reaches the bundle's threshold.
+  // probability reaches the bundle's threshold, or the bundle knows no word of
+  // the text.
   int32_t label;
   // The index of the most probable label, whatever was decided.
   uint32_t likeliest;
@@ -135,6 +138,10 @@ typedef struct graft_answer {
   const float *probabilities;
   // How many: as many as there are labels.
   size_t count;
+  // Words and marks of the text that were looked up; 0 of a picture.
+  uint32_t tokens;
+  // How many of them the bundle knows.
+  uint32_t known;
 } graft_answer;
 
 // What a bundle says of itself. Begin with GRAFT_INFO_INIT.
@@ -144,9 +151,9 @@ typedef struct graft_info {
   // How many labels there are, at least 2.
   uint32_t labels;
   // Width of what the network sees, in pixels. Frames of that size need no
-  // resizing.
+  // resizing. 0 if the bundle is about texts.
   uint32_t width;
-  // Height of what the network sees, in pixels.
+  // Height of what the network sees, in pixels; 0 if the bundle is about texts.
   uint32_t height;
   // What logits are divided by before they become probabilities.
   float temperature;
@@ -161,6 +168,11 @@ typedef struct graft_info {
   // It is worth a warning: the bundle was made for another engine, and the
   // form that runs may need more time and memory to open.
   const char *refused;
+  // The longest text in bytes, if the bundle is about texts; of a longer one the
+  // rest is left out. 0 if it is about pictures.
+  uint32_t max_text_bytes;
+  // How many words it knows; 0 if it is about pictures.
+  uint32_t words;
 } graft_info;
 
 // Three bytes a pixel: red, green, blue.
@@ -200,9 +212,13 @@ const char *graft_error(void);
 
 // Opens a bundle that is a file.
 //
-// The file is read a block at a time, never mapped, and may go afterwards: the
-// model keeps its own copy of the weights. It takes about the time of four
-// answers.
+// The file is read a block at a time and may go afterwards: the model keeps its own
+// copy of the weights. It takes about the time of four answers.
+//
+// The words of a bundle about texts stay in the file, which is mapped until
+// graft_close(), unless a key is demanded. Replace such a file by renaming another
+// one over it: to write into it changes answers, and to cut it short kills the
+// process.
 //
 // If `public_key` is not NULL, the bundle must be signed with it; that is
 // checked before anything in the file is looked at. It is the content of
@@ -228,9 +244,9 @@ graft_status graft_open_memory(const uint8_t *bytes,
 void graft_close(struct graft_model *model);
 
 // Checks that the bundle answers on this machine as it did on the host: replays
-// its reference pictures. It takes a few answers' time.
+// its reference pictures or texts. It takes a few answers' time.
 //
-// Call it once, before the first picture. Until it has succeeded there are no
+// Call it once, before the first picture or text. Until it has succeeded there are no
 // answers, as there is no telling what they would be worth.
 //
 // On failure GRAFT_DIFFERS; graft_error() says which reference, by how much.
@@ -262,6 +278,22 @@ graft_status graft_predict_picture(struct graft_model *model,
                                    const uint8_t *bytes,
                                    size_t length,
                                    struct graft_answer *answer);
+
+// Answers for a text, with a bundle that is about texts.
+//
+// `text` is `length` bytes of UTF-8; no NUL need end them. They must not change
+// during the call and are not kept. The answer is GRAFT_UNKNOWN if the bundle knows
+// none of the words; `tokens` and `known` say how many it knows. The library
+// allocates nothing of its own but room for the longest word yet; the engine below
+// it allocates its tensors anew for each text.
+//
+// On failure `*answer` is as it was: GRAFT_TEXT, GRAFT_UNVERIFIED, GRAFT_ENGINE, and
+// GRAFT_MISUSE if the bundle is about pictures; so it is where a picture is given to
+// a bundle about texts.
+graft_status graft_predict_text(struct graft_model *model,
+                                const char *text,
+                                size_t length,
+                                struct graft_answer *answer);
 
 // Says how many pixels a picture file may claim to have, from now on: 1 to 100
 // million, which is what holds until it is called. Decoding takes 3 to 16 bytes

@@ -3,18 +3,20 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt as _;
 
 use graft_spec::{Labels, Manifest};
+use sha2::{Digest as _, Sha256};
 
-use crate::body::FileBody;
+use crate::body::{Body as _, FileBody};
 use crate::error::BundleError;
 use crate::inside::Inside;
 use crate::layout::MAX_HEAD;
 use crate::references::References;
+use crate::section::Section;
 use crate::signature::{MAX_TRAILER, SignatureError, Verifier, split_signature};
 
 /// A bundle whose models stay in its file until they are read: what a device
 /// opens that has no memory for a model twice.
 ///
-/// The file is read, never mapped: one that is cut short while it is open is an
+/// The file is read, never mapped here: one that is cut short while it is open is an
 /// error and not the end of the process. The section table is read once, and is
 /// under the signature; whatever is read later is held to the digests in it. Only
 /// between the check of a model and its reading can another program that writes
@@ -23,6 +25,25 @@ use crate::signature::{MAX_TRAILER, SignatureError, Verifier, split_signature};
 pub struct BundleFile {
     body: FileBody,
     inside: Inside,
+    is_verified: bool,
+}
+
+/// The word table of a bundle's file.
+#[derive(Debug)]
+pub enum WordsPart<'a> {
+    /// It may be mapped: these bytes of the file, whose digest was checked when the
+    /// bundle was opened.
+    InFile {
+        /// The bundle.
+        file: &'a File,
+        /// Of the first byte.
+        offset: u64,
+        /// In bytes.
+        length: u64,
+    },
+    /// A signature was demanded, so what is used must be what was verified, whoever
+    /// can write to the file: these bytes have been read and their digest checked.
+    Read(Vec<u8>),
 }
 
 impl BundleFile {
@@ -54,7 +75,7 @@ impl BundleFile {
             })?;
         }
         let inside = Inside::read(&body)?;
-        Ok(BundleFile { body, inside })
+        Ok(BundleFile { body, inside, is_verified: public_key.is_some() })
     }
 
     /// How to make the model's input and how to read its output.
@@ -72,11 +93,23 @@ impl BundleFile {
         &self.inside.references
     }
 
-    /// Where the word table is, to be mapped: the file, and the bytes' offset and
-    /// length. There is one exactly if the manifest's input is words. Its digest was
-    /// checked when the file was opened.
-    pub fn words(&self) -> Option<(&File, u64, u64)> {
-        self.inside.words().map(|section| (&self.body.file, section.offset, section.length))
+    /// The word table, as `graft-input` reads it; there is one exactly if the
+    /// manifest's input is words.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::SectionDigest`] if it is damaged, [`BundleError::Read`].
+    pub fn words(&self) -> Result<Option<WordsPart<'_>>, BundleError> {
+        let Some(section) = self.inside.words() else { return Ok(None) };
+        let &Section { id, offset, length, sha256 } = section;
+        if !self.is_verified {
+            return Ok(Some(WordsPart::InFile { file: &self.body.file, offset, length }));
+        }
+        let bytes = self.body.read(offset, offset + length)?;
+        match Sha256::digest(&bytes) == sha256 {
+            true => Ok(Some(WordsPart::Read(bytes))),
+            false => Err(BundleError::SectionDigest { section: id }),
+        }
     }
 
     /// The model of a form, by its place in the manifest, after its digest was

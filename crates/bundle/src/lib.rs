@@ -81,7 +81,7 @@ mod write;
 
 pub use bundle::{Bundle, FormView};
 pub use error::{BundleError, JsonProblem, ReferencesProblem, TrailerProblem};
-pub use file::BundleFile;
+pub use file::{BundleFile, WordsPart};
 pub use references::{Reference, References};
 pub use section::{Kind, MAX_BODY, Section, SectionId};
 pub use signature::{SignatureError, append_signature, split_signature, verify_signature};

@@ -89,7 +89,8 @@ impl Model {
     /// A word table stays in the file, which is mapped. As long as the model lives,
     /// nobody may write into the file or cut it short, or answers are wrong and the
     /// process may be killed: replace a bundle by renaming another one over it, which
-    /// leaves the mapped file as it is.
+    /// leaves the mapped file as it is. Where a signature was demanded, the table is
+    /// copied instead.
     ///
     /// # Errors
     ///
@@ -322,7 +323,15 @@ impl Model {
         &self.refusals
     }
 
-    /// How frames are prepared and answers decided.
+    /// How many words the bundle knows, if it is about texts.
+    pub fn words(&self) -> Option<u32> {
+        match &self.preparation {
+            Preparation::Picture(_) => None,
+            Preparation::Text(preparer) => Some(preparer.table().len()),
+        }
+    }
+
+    /// How frames or texts are prepared and answers decided.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }

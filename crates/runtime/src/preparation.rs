@@ -1,6 +1,9 @@
 //! How an example becomes a tensor, by what the manifest says that it is.
 
-use graft_bundle::{Bundle, BundleFile, Reference};
+use std::fs::File;
+use std::io;
+
+use graft_bundle::{Bundle, BundleFile, Reference, WordsPart};
 use graft_input::words::{TextPreparer, WordTable, synthetic_text};
 use graft_input::{Preparer, synthetic};
 use graft_spec::{Input, Manifest};
@@ -38,19 +41,18 @@ impl Preparation {
         Preparation::new(bundle.manifest(), table)
     }
 
-    /// Maps the word table, if there is one.
+    /// Maps the word table, if there is one; reads it, if a signature was demanded.
     pub(crate) fn of_file(bundle: &BundleFile) -> Result<Preparation, OpenError> {
-        let map = |(file, offset, length)| {
-            let length = usize::try_from(length).map_err(std::io::Error::other)?;
-            let mut options = MmapOptions::new();
-            options.offset(offset).len(length);
-            // SAFETY: nothing here writes to it. Whoever changes or cuts a bundle's file
-            // in place while a model is open breaks what `Model::open_file` demands.
-            unsafe { options.map(file) }
+        let damaged = |error: &dyn std::error::Error| OpenError::Damaged(error.to_string());
+        let table = match bundle.words().map_err(|error| damaged(&error))? {
+            None => None,
+            Some(WordsPart::Read(bytes)) => Some(TableBytes::Memory(bytes)),
+            Some(WordsPart::InFile { file, offset, length }) => {
+                let map = map(file, offset, length).map_err(|error| damaged(&error))?;
+                Some(TableBytes::File(map))
+            }
         };
-        let table = bundle.words().map(map).transpose();
-        let table = table.map_err(|error| OpenError::Damaged(error.to_string()))?;
-        Preparation::new(bundle.manifest(), table.map(TableBytes::File))
+        Preparation::new(bundle.manifest(), table)
     }
 
     fn new(manifest: &Manifest, table: Option<TableBytes>) -> Result<Preparation, OpenError> {
@@ -78,4 +80,13 @@ impl Preparation {
             }
         }
     }
+}
+
+fn map(file: &File, offset: u64, length: u64) -> io::Result<Mmap> {
+    let length = usize::try_from(length).map_err(io::Error::other)?;
+    let mut options = MmapOptions::new();
+    options.offset(offset).len(length);
+    // SAFETY: nothing here writes to it. Whoever changes or cuts a bundle's file in
+    // place while a model is open breaks what `Model::open_file` demands.
+    unsafe { options.map(file) }
 }

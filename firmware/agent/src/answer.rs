@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use graft_runtime::TextCounts;
 use graft_spec::{Decision, Labels};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -22,6 +23,23 @@ pub(crate) struct Line<'a> {
     pub latency_us: u64,
     pub age_us: u64,
     pub dropped: u64,
+    #[serde(flatten)]
+    pub text: Option<Words>,
+}
+
+/// What was in a text.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct Words {
+    pub tokens: u32,
+    pub known: u32,
+    pub cut_bytes: usize,
+}
+
+impl From<TextCounts> for Words {
+    fn from(counts: TextCounts) -> Words {
+        let TextCounts { tokens, known, cut_bytes } = counts;
+        Words { tokens, known, cut_bytes }
+    }
 }
 
 /// The most probable labels, the most probable first.
@@ -122,7 +140,7 @@ mod tests {
     #[test]
     fn a_line_has_these_fields() {
         let labels = Labels::new(vec!["a \"b\"".into(), "c".into()]).unwrap();
-        let line = Line {
+        let mut line = Line {
             sequence: 7,
             time_ms: 1,
             monotonic_us: 2,
@@ -136,6 +154,7 @@ mod tests {
             latency_us: 3,
             age_us: 4,
             dropped: 5,
+            text: None,
         };
         assert_eq!(
             serde_json::to_string(&line).unwrap(),
@@ -146,5 +165,8 @@ mod tests {
                 r#""age_us":4,"dropped":5}"#
             )
         );
+        line.text = Some(TextCounts { tokens: 6, known: 5, cut_bytes: 4 }.into());
+        let text = serde_json::to_string(&line).unwrap();
+        assert!(text.ends_with(r#","dropped":5,"tokens":6,"known":5,"cut_bytes":4}"#), "{text}");
     }
 }

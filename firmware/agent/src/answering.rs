@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use graft_runtime::TextCounts;
 use graft_spec::Decision;
 
-use crate::answer::{self, Line, Top};
+use crate::answer::{self, Line, Top, Words};
 use crate::bundle::{LoadError, Loaded};
 use crate::config::{Config, Smooth};
 use crate::counts::{Counts, is_said};
 use crate::health::{Metrics, Seen, Sign};
 use crate::keep::Keeper;
 use crate::mailbox::{Captured, Mailbox};
-use crate::picture::Darkroom;
+use crate::picture::{Darkroom, Shown};
 use crate::sink::{Sink, SinkError, Told};
 use crate::smooth::Smoother;
 
@@ -80,8 +81,8 @@ impl Answering {
         counts: &Counts,
     ) -> Result<Sign, SinkError> {
         let started = Instant::now();
-        let frame = match self.darkroom.develop(captured, self.loaded.background) {
-            Ok(frame) => frame,
+        let shown = match self.darkroom.develop(captured, self.loaded.background) {
+            Ok(shown) => shown,
             Err(error) => {
                 let count = counts.unreadable.one();
                 // A picture with a name is always named.
@@ -93,7 +94,11 @@ impl Answering {
                 return Ok(Sign::Idle);
             }
         };
-        let answer = match self.loaded.model.predict(frame) {
+        let answered = match shown {
+            Shown::Picture(frame) => self.loaded.model.predict(frame),
+            Shown::Text(text) => self.loaded.model.predict_text(text),
+        };
+        let answer = match answered {
             Ok(answer) => answer,
             Err(error) => {
                 let count = self.metrics.failed.one();
@@ -103,7 +108,10 @@ impl Answering {
                 return Ok(Sign::Failed);
             }
         };
-        let stable = self.smoother.push(answer.decision, answer.probabilities);
+        let stable = match answer.text {
+            Some(TextCounts { known: 0, .. }) => self.smoother.push_nothing(),
+            _ => self.smoother.push(answer.decision, answer.probabilities),
+        };
         let latency = started.elapsed();
 
         let labels = &self.loaded.labels;
@@ -132,6 +140,7 @@ impl Answering {
             latency_us: latency.as_micros() as u64,
             age_us: captured.at.elapsed().as_micros() as u64,
             dropped: self.mailbox.dropped(),
+            text: answer.text.map(Words::from),
         };
         self.line.clear();
         serde_json::to_writer(&mut self.line, &line)
@@ -146,8 +155,9 @@ impl Answering {
         };
         sinks.iter_mut().try_for_each(|sink| sink.tell(&told))?;
 
-        self.metrics.answered(Seen { latency, probability, unknown, changed });
-        if let Some(keeper) = &mut self.keeper {
+        let text = answer.text;
+        self.metrics.answered(Seen { latency, probability, unknown, changed, text });
+        if let (Some(keeper), Shown::Picture(frame)) = (&mut self.keeper, shown) {
             let margin =
                 self.ranks.get(1).map_or(1.0, |&next| probability - answer.probabilities[next]);
             keeper.offer(frame, unknown, margin, &labels[best]);

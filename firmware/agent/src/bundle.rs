@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use graft_bundle::{BundleError, BundleFile, SignatureError};
 use graft_runtime::{Model, OpenError, VerifyError};
-use graft_spec::{Answer, Labels};
+use graft_spec::{Answer, Input, Labels};
+
+use crate::job::Matter;
 
 /// A model whose references hold on this machine.
 #[derive(Debug)]
@@ -14,8 +16,9 @@ pub(crate) struct Loaded {
     pub model: Model,
     pub name: String,
     pub labels: Labels,
-    /// What transparent pixels of a picture lie on.
+    /// What transparent pixels of a picture lie on, if it is about pictures.
     pub background: [u8; 3],
+    pub matter: Matter,
     pub unknown_below: Option<f32>,
 }
 
@@ -48,8 +51,13 @@ pub enum LoadProblem {
     #[error("it does not answer here as it did on the host: {0}")]
     Verify(#[from] VerifyError),
     /// It answers no frames.
-    #[error("it answers about texts, and the source gives pictures")]
-    Texts,
+    #[error(
+        "it answers about texts, and the source gives pictures: texts are read with --format text from stdin, fifo:PATH or replay:FILE"
+    )]
+    AboutTexts,
+    /// It answers no texts.
+    #[error("it answers about pictures, and the source gives texts")]
+    AboutPictures,
     /// It was tried in a process of its own, which refused it or did not survive
     /// it.
     #[error("{0}")]
@@ -88,7 +96,10 @@ pub(crate) fn load(path: &Path, public_key: Option<&str>) -> Result<Loaded, Load
     let verified = model.verify().map_err(|error| fail(error.into()))?;
     let manifest = bundle.manifest();
     let Answer::Class(calibration) = &manifest.answer;
-    let image = manifest.input.image().ok_or_else(|| fail(LoadProblem::Texts))?;
+    let (matter, background) = match &manifest.input {
+        Input::Image(image) => (Matter::Pictures, image.background),
+        Input::Words(_) => (Matter::Texts, [0; 3]),
+    };
     log::info!(
         "{}: {} with {} labels, {} references hold (largest difference {:.1e}), open in {} ms",
         path.display(),
@@ -101,7 +112,8 @@ pub(crate) fn load(path: &Path, public_key: Option<&str>) -> Result<Loaded, Load
     Ok(Loaded {
         name: manifest.name.as_str().to_owned(),
         labels: bundle.labels().clone(),
-        background: image.background,
+        background,
+        matter,
         unknown_below: calibration.unknown_below,
         model,
     })

@@ -12,7 +12,7 @@ use crate::config::{
 
 /// What `graftd --help` prints.
 pub const HELP: &str = "\
-graftd: looks at frames and says what is in them, for months
+graftd: looks at frames, or reads texts, and says what is in them, for months
 
 usage: graftd --bundle FILE --source SOURCE [--sink SINK]... [flags]
        graftd --config FILE [flags]
@@ -30,7 +30,8 @@ usage: graftd --bundle FILE --source SOURCE [--sink SINK]... [flags]
   --top N                  how many of the most probable labels an answer lists [3]
 
 frames on stdin, in a fifo or in a replayed file:
-  --format FORMAT          mjpeg, rgb, bgr, grey, yuyv or nv12 [mjpeg]
+  --format FORMAT          mjpeg, rgb, bgr, grey, yuyv or nv12; text, which is a text a line,
+                           each of them answered [mjpeg]
   --size WIDTHxHEIGHT      of raw frames, in pixels
   --stride BYTES           from row to row of raw frames [no padding]
   --lossless               answer every frame and let the writer wait
@@ -197,13 +198,14 @@ fn config_file(arguments: &[OsString]) -> Result<Option<PathBuf>, CliError> {
     Ok(found)
 }
 
-const FORMATS: [(&str, FramesFormat); 6] = [
+const FORMATS: [(&str, FramesFormat); 7] = [
     ("mjpeg", FramesFormat::Mjpeg),
     ("rgb", FramesFormat::Rgb),
     ("bgr", FramesFormat::Bgr),
     ("grey", FramesFormat::Grey),
     ("yuyv", FramesFormat::Yuyv),
     ("nv12", FramesFormat::Nv12),
+    ("text", FramesFormat::Text),
 ];
 
 const METHODS: [(&str, SmoothMethod); 3] = [

@@ -47,6 +47,15 @@ pub(crate) enum Disposal {
 pub(crate) enum Framing {
     Jpeg,
     Raw(RawLayout),
+    /// A text a line.
+    Lines,
+}
+
+/// What a source gives and a bundle answers about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Matter {
+    Pictures,
+    Texts,
 }
 
 /// Raw frames of one shape.
@@ -94,6 +103,9 @@ pub enum JobError {
     /// A folder is needed.
     #[error("[folder] after = \"move\" needs move_to, a folder for the answered pictures")]
     NoMoveTo,
+    /// What is kept are pictures.
+    #[error("[keep] folder is set, and the source gives texts: frames alone are kept")]
+    KeepTexts,
     /// A number that is none.
     #[error("{key} is {found}, must be {least} to {most}")]
     Range {
@@ -166,8 +178,12 @@ impl Job {
         // Brokers tell clients apart by their id, and one section gives one.
         twice("mqtt", |sink| matches!(sink, SinkSpec::Mqtt { .. }))?;
 
+        let source = source(&config, spec)?;
+        if source.matter() == Matter::Texts && config.keep.folder.is_some() {
+            return Err(JobError::KeepTexts);
+        }
         Ok(Job {
-            source: source(&config, spec)?,
+            source,
             metrics: config.health.metrics.as_deref().map(metrics_address).transpose()?,
             bundle,
             sinks,
@@ -181,6 +197,18 @@ impl Source {
     pub fn may_be_quiet(&self) -> bool {
         !matches!(self, Source::Camera { .. })
     }
+
+    /// What comes from it.
+    pub fn matter(&self) -> Matter {
+        match self {
+            Source::Stream { framing: Framing::Lines, .. }
+            | Source::Replay { framing: Framing::Lines, .. } => Matter::Texts,
+            Source::Camera { .. }
+            | Source::Folder { .. }
+            | Source::Stream { .. }
+            | Source::Replay { .. } => Matter::Pictures,
+        }
+    }
 }
 
 impl RawLayout {
@@ -192,7 +220,9 @@ impl RawLayout {
 }
 
 fn source(config: &Config, spec: SourceSpec) -> Result<Source, JobError> {
-    let pace = if config.frames.lossless { Pace::Every } else { Pace::Newest };
+    // A text says nothing about the one before: none gives way to another.
+    let every = config.frames.lossless || config.frames.format == FramesFormat::Text;
+    let pace = if every { Pace::Every } else { Pace::Newest };
     Ok(match spec {
         SourceSpec::Camera(device) => Source::Camera { device, camera: config.camera.clone() },
         SourceSpec::Folder(folder) => Source::Folder {
@@ -222,6 +252,7 @@ fn framing(config: &Config) -> Result<Framing, JobError> {
     let frames = &config.frames;
     let format = match frames.format {
         FramesFormat::Mjpeg => return Ok(Framing::Jpeg),
+        FramesFormat::Text => return Ok(Framing::Lines),
         FramesFormat::Rgb => PixelFormat::Rgb,
         FramesFormat::Bgr => PixelFormat::Bgr,
         FramesFormat::Grey => PixelFormat::Grey,
@@ -280,6 +311,19 @@ mod tests {
         // Three pairs of pixels, four bytes each.
         assert_eq!((layout.stride, layout.frame_bytes()), (12, 24));
         assert!(raw("width = 4000000000\nheight = 4000000000\n").is_err());
+    }
+
+    #[test]
+    fn texts_are_all_answered_and_none_is_kept() {
+        let text = "source = \"fifo:in\"\n[frames]\nformat = \"text\"\n";
+        let texts = job(text).unwrap().source;
+        assert_eq!(texts.matter(), Matter::Texts);
+        assert!(matches!(texts, Source::Stream { pace: Pace::Every, .. }), "{texts:?}");
+        let kept = format!("{text}[keep]\nfolder = \"kept\"\n");
+        assert_eq!(job(&kept).unwrap_err(), JobError::KeepTexts);
+        // It is about streams: a folder holds pictures whatever it says.
+        let folder = text.replace("fifo:in", "folder:in");
+        assert_eq!(job(&folder).unwrap().source.matter(), Matter::Pictures);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! `graftd`, the agent on a board: it looks at frames for months and says what
-//! is in them.
+//! is in them; or it reads texts.
 //!
 //! The way of a frame:
 //!
 //! ```text
 //! source/     a camera, a folder, a stream or a file; on a thread of its own
 //! mailbox.rs  one slot between that thread and the loop: the newest frame wins
-//! picture.rs  bytes → RGB
+//! picture.rs  bytes → RGB, or a text
 //! serve.rs    the loop around it all; answering.rs is what it does with a frame
 //! smooth/     many quick answers → one steady one
 //! answer.rs   an answer as a line of JSON

@@ -27,6 +27,8 @@ pub(crate) enum Encoding {
     /// A picture file in a format that tells itself.
     Picture,
     Raw(RawLayout),
+    /// UTF-8, if its writer kept to it.
+    Text,
 }
 
 /// What the answering thread woke up for.

@@ -1,4 +1,6 @@
-//! From what a source gives to what a network is shown.
+//! From what a source gives to what a model is asked about.
+
+use std::str::Utf8Error;
 
 use graft_input::{DecodeError, Frame, Picture, RawFrame, RawFrameError, decode_within};
 
@@ -13,6 +15,13 @@ pub(crate) struct Darkroom {
     picture: Option<Picture>,
 }
 
+/// What a model is asked about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shown<'a> {
+    Picture(Frame<'a>),
+    Text(&'a str),
+}
+
 /// Why a frame cannot be shown.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
@@ -20,6 +29,8 @@ pub(crate) enum Unreadable {
     Picture(#[from] DecodeError),
     #[error(transparent)]
     Raw(#[from] RawFrameError),
+    #[error("the text is not UTF-8: {0}")]
+    Text(#[from] Utf8Error),
 }
 
 impl Darkroom {
@@ -32,13 +43,13 @@ impl Darkroom {
         &'a mut self,
         captured: &'a Captured,
         background: [u8; 3],
-    ) -> Result<Frame<'a>, Unreadable> {
+    ) -> Result<Shown<'a>, Unreadable> {
         match captured.encoding {
             Encoding::Picture => {
                 // The last one goes first, so that there are never two.
                 self.picture = None;
                 let picture = decode_within(&captured.bytes, background, self.max_pixels)?;
-                Ok(self.picture.insert(picture).frame())
+                Ok(Shown::Picture(self.picture.insert(picture).frame()))
             }
             Encoding::Raw(layout) => {
                 let raw = RawFrame::new(
@@ -49,9 +60,11 @@ impl Darkroom {
                     &captured.bytes,
                 )?;
                 raw.to_rgb(&mut self.rgb);
-                Ok(Frame::new(layout.width, layout.height, &self.rgb)
-                    .expect("invariant: three bytes were made for each pixel"))
+                let frame = Frame::new(layout.width, layout.height, &self.rgb)
+                    .expect("invariant: three bytes were made for each pixel");
+                Ok(Shown::Picture(frame))
             }
+            Encoding::Text => Ok(Shown::Text(std::str::from_utf8(&captured.bytes)?)),
         }
     }
 }

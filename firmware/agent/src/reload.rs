@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use crate::bundle::{self, LoadError, LoadProblem, Loaded};
 use crate::config::SinkSpec;
 use crate::health::{Manager, State};
+use crate::job::Matter;
 use crate::sink;
 
 /// How the bundle is opened, at the start and again.
@@ -16,6 +17,8 @@ pub(crate) struct Opening {
     pub path: PathBuf,
     pub public_key: Option<String>,
     pub sinks: Vec<SinkSpec>,
+    /// What the source gives, if there is one.
+    pub matter: Option<Matter>,
 }
 
 /// A reload, if there is one.
@@ -30,6 +33,15 @@ impl Opening {
     /// Opens and verifies the bundle.
     pub fn open(&self) -> Result<Loaded, LoadError> {
         let loaded = bundle::load(&self.path, self.public_key.as_deref())?;
+        match (loaded.matter, self.matter) {
+            (Matter::Texts, Some(Matter::Pictures)) => {
+                return Err(self.failed(LoadProblem::AboutTexts));
+            }
+            (Matter::Pictures, Some(Matter::Texts)) => {
+                return Err(self.failed(LoadProblem::AboutPictures));
+            }
+            _ => {}
+        }
         match sink::missing_label(&self.sinks, &loaded.labels) {
             None => Ok(loaded),
             Some(label) => Err(self.failed(LoadProblem::NoLabel { label: label.to_owned() })),

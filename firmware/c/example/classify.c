@@ -1,10 +1,12 @@
-/* Says what is in a picture.
+/* Says what is in a picture or a text.
  *
  *     classify BUNDLE PICTURE
  *     classify BUNDLE FILE FORMAT WIDTH HEIGHT [STRIDE]
+ *     classify BUNDLE FILE text
  *
  * PICTURE is a JPEG, PNG or binary PPM file. FILE holds one raw frame, as a
- * camera writes it, in FORMAT rgb, bgr, grey, yuyv or nv12.
+ * camera writes it, in FORMAT rgb, bgr, grey, yuyv or nv12; or a text in UTF-8,
+ * for a bundle that is about texts.
  *
  * Prints the label, or "unknown", and then each label with its probability.
  * Exit status: 0 a label, 1 unknown, 2 an error.
@@ -122,6 +124,8 @@ static int answer_for(graft_model *model, const struct file *file, int count, ch
   if (count >= 3) {
     graft_frame frame = raw_frame(file, count, arguments);
     status = graft_predict(model, &frame, &answer);
+  } else if (count == 1) {
+    status = graft_predict_text(model, (const char *)file->bytes, file->length, &answer);
   } else if (file->length > 2 && memcmp(file->bytes, "P6", 2) == 0) {
     graft_frame frame = ppm_frame(file);
     status = graft_predict(model, &frame, &answer);
@@ -144,9 +148,10 @@ int main(int argc, char **argv) {
   graft_model *model = NULL;
   struct file file = {NULL, 0};
   int result = FAILED;
-  if (argc != 3 && argc != 6 && argc != 7) {
+  if (argc != 3 && argc != 6 && argc != 7 && !(argc == 4 && strcmp(argv[3], "text") == 0)) {
     fprintf(stderr, "usage: classify BUNDLE PICTURE\n"
-                    "       classify BUNDLE FILE rgb|bgr|grey|yuyv|nv12 WIDTH HEIGHT [STRIDE]\n");
+                    "       classify BUNDLE FILE rgb|bgr|grey|yuyv|nv12 WIDTH HEIGHT [STRIDE]\n"
+                    "       classify BUNDLE FILE text\n");
     return FAILED;
   }
   if (graft_open_file(argv[1], NULL, &model) != GRAFT_OK || graft_verify(model) != GRAFT_OK) {

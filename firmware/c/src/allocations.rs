@@ -70,6 +70,8 @@ fn a_frame_allocates_nothing_here() {
                 probability: 0.0,
                 probabilities: ptr::null(),
                 count: 0,
+                tokens: 0,
+                known: 0,
             };
             let found = per_call(|| {
                 // SAFETY: all three are what they say, and live.

@@ -6,13 +6,14 @@ use graft_spec::Decision;
 /// The label of an answer that is not sure enough.
 pub const GRAFT_UNKNOWN: i32 = -1;
 
-/// What a model says of one picture. Begin with GRAFT_ANSWER_INIT.
+/// What a model says of one picture or text. Begin with GRAFT_ANSWER_INIT.
 #[repr(C)]
 pub struct graft_answer {
     /// sizeof(graft_answer).
     pub size: u32,
     /// The index of the label that was decided on, or GRAFT_UNKNOWN if no
-    /// probability reaches the bundle's threshold.
+    /// probability reaches the bundle's threshold, or the bundle knows no word of
+    /// the text.
     pub label: i32,
     /// The index of the most probable label, whatever was decided.
     pub likeliest: u32,
@@ -24,6 +25,10 @@ pub struct graft_answer {
     pub probabilities: *const f32,
     /// How many: as many as there are labels.
     pub count: usize,
+    /// Words and marks of the text that were looked up; 0 of a picture.
+    pub tokens: u32,
+    /// How many of them the bundle knows.
+    pub known: u32,
 }
 
 pub(crate) fn of(answer: &Answer<'_>) -> graft_answer {
@@ -40,6 +45,8 @@ pub(crate) fn of(answer: &Answer<'_>) -> graft_answer {
         probability: probabilities[likeliest],
         probabilities: probabilities.as_ptr(),
         count: probabilities.len(),
+        tokens: answer.text.map_or(0, |text| text.tokens),
+        known: answer.text.map_or(0, |text| text.known),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why a call failed, in the words that `graft_error()` gives.
 
 use std::path::PathBuf;
+use std::str::Utf8Error;
 
 use device::{OpenError, RunError, VerifyError};
 use graft_bundle::{BundleError, SignatureError};
@@ -48,6 +49,8 @@ pub(crate) enum Failure {
     Frame(#[from] RawFrameError),
     #[error(transparent)]
     Picture(#[from] DecodeError),
+    #[error("the text is not UTF-8: {0}")]
+    Text(#[from] Utf8Error),
     #[error(transparent)]
     Run(#[from] RunError),
     #[error("a bug in libgraft_runtime: {0}")]
@@ -80,6 +83,7 @@ impl Failure {
             Failure::Unverified => GRAFT_UNVERIFIED,
             Failure::Frame(_) => GRAFT_FRAME,
             Failure::Picture(_) => GRAFT_PICTURE,
+            Failure::Text(_) => GRAFT_TEXT,
             Failure::Run(RunError::NotAboutPictures | RunError::NotAboutTexts) => GRAFT_MISUSE,
             Failure::Run(_) => GRAFT_ENGINE,
             Failure::Broken | Failure::Panicked(_) => GRAFT_PANICKED,

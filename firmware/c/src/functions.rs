@@ -21,9 +21,9 @@ pub struct graft_info {
     /// How many labels there are, at least 2.
     pub labels: u32,
     /// Width of what the network sees, in pixels. Frames of that size need no
-    /// resizing.
+    /// resizing. 0 if the bundle is about texts.
     pub width: u32,
-    /// Height of what the network sees, in pixels.
+    /// Height of what the network sees, in pixels; 0 if the bundle is about texts.
     pub height: u32,
     /// What logits are divided by before they become probabilities.
     pub temperature: f32,
@@ -38,6 +38,11 @@ pub struct graft_info {
     /// It is worth a warning: the bundle was made for another engine, and the
     /// form that runs may need more time and memory to open.
     pub refused: *const c_char,
+    /// The longest text in bytes, if the bundle is about texts; of a longer one the
+    /// rest is left out. 0 if it is about pictures.
+    pub max_text_bytes: u32,
+    /// How many words it knows; 0 if it is about pictures.
+    pub words: u32,
 }
 
 /// The library's version as in GRAFT_VERSION, to compare the two.
@@ -61,9 +66,13 @@ pub extern "C" fn graft_error() -> *const c_char {
 
 /// Opens a bundle that is a file.
 ///
-/// The file is read a block at a time, never mapped, and may go afterwards: the
-/// model keeps its own copy of the weights. It takes about the time of four
-/// answers.
+/// The file is read a block at a time and may go afterwards: the model keeps its own
+/// copy of the weights. It takes about the time of four answers.
+///
+/// The words of a bundle about texts stay in the file, which is mapped until
+/// graft_close(), unless a key is demanded. Replace such a file by renaming another
+/// one over it: to write into it changes answers, and to cut it short kills the
+/// process.
 ///
 /// If `public_key` is not NULL, the bundle must be signed with it; that is
 /// checked before anything in the file is looked at. It is the content of
@@ -149,9 +158,9 @@ pub unsafe extern "C" fn graft_close(model: *mut graft_model) {
 }
 
 /// Checks that the bundle answers on this machine as it did on the host: replays
-/// its reference pictures. It takes a few answers' time.
+/// its reference pictures or texts. It takes a few answers' time.
 ///
-/// Call it once, before the first picture. Until it has succeeded there are no
+/// Call it once, before the first picture or text. Until it has succeeded there are no
 /// answers, as there is no telling what they would be worth.
 ///
 /// On failure GRAFT_DIFFERS; graft_error() says which reference, by how much.
@@ -215,6 +224,37 @@ pub unsafe extern "C" fn graft_predict_picture(
         let file = unsafe { pointer::bytes(bytes, length, "bytes") }?;
         let mut running = model.lock()?;
         let found = answer::of(&running.predict_picture(file)?);
+        // SAFETY: `place` found it to be one.
+        unsafe { answer.write(found) };
+        Ok(())
+    })
+}
+
+/// Answers for a text, with a bundle that is about texts.
+///
+/// `text` is `length` bytes of UTF-8; no NUL need end them. They must not change
+/// during the call and are not kept. The answer is GRAFT_UNKNOWN if the bundle knows
+/// none of the words; `tokens` and `known` say how many it knows. The library
+/// allocates nothing of its own but room for the longest word yet; the engine below
+/// it allocates its tensors anew for each text.
+///
+/// On failure `*answer` is as it was: GRAFT_TEXT, GRAFT_UNVERIFIED, GRAFT_ENGINE, and
+/// GRAFT_MISUSE if the bundle is about pictures; so it is where a picture is given to
+/// a bundle about texts.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn graft_predict_text(
+    model: *mut graft_model,
+    text: *const c_char,
+    length: usize,
+    answer: *mut graft_answer,
+) -> graft_status {
+    border::status(|| {
+        // SAFETY: the header demands it of callers.
+        let (model, answer) = unsafe { (pointer::shared(model, "model")?, place(answer)?) };
+        // SAFETY: the same.
+        let text = unsafe { pointer::bytes(text.cast(), length, "text") }?;
+        let mut running = model.lock()?;
+        let found = answer::of(&running.predict_text(text)?);
         // SAFETY: `place` found it to be one.
         unsafe { answer.write(found) };
         Ok(())
@@ -286,6 +326,8 @@ pub unsafe extern "C" fn graft_describe(
             name: model.name.as_ptr(),
             form: model.form.as_ptr(),
             refused: model.refused.as_ref().map_or(ptr::null(), |refused| refused.as_ptr()),
+            max_text_bytes: model.max_text_bytes,
+            words: model.words,
         };
         // SAFETY: it was found to be one.
         unsafe { info.write(found) };

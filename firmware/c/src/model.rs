@@ -23,6 +23,8 @@ pub struct graft_model {
     pub(crate) refused: Option<CString>,
     pub(crate) width: u32,
     pub(crate) height: u32,
+    pub(crate) max_text_bytes: u32,
+    pub(crate) words: u32,
     pub(crate) calibration: Calibration,
     running: Mutex<Running>,
 }
@@ -44,8 +46,9 @@ enum State {
 }
 
 impl graft_model {
-    /// Reads the file a block at a time, so that the network is in memory once,
-    /// and never maps it: one that is cut short would kill the process.
+    /// Reads the file a block at a time, so that the network is in memory once. Only a
+    /// word table is mapped, and only where no key is demanded: a file that is cut short
+    /// would kill the process.
     pub(crate) fn open_file(path: &Path, key: Option<&str>) -> Result<graft_model, Failure> {
         let unread = |source| Failure::File { path: path.to_owned(), source };
         // A fifo or a device might never end.
@@ -65,9 +68,9 @@ impl graft_model {
 
     fn of(model: Model) -> graft_model {
         let manifest = model.manifest();
-        let (width, height) = match &manifest.input {
-            Input::Image(spec) => (spec.width, spec.height),
-            Input::Words(_) => (0, 0),
+        let (width, height, max_text_bytes) = match &manifest.input {
+            Input::Image(spec) => (spec.width, spec.height, 0),
+            Input::Words(spec) => (0, 0, spec.max_bytes),
         };
         let AnswerSpec::Class(calibration) = manifest.answer;
         let refused: Vec<String> = model.refusals().iter().map(Refusal::to_string).collect();
@@ -78,6 +81,8 @@ impl graft_model {
             refused: (!refused.is_empty()).then(|| one_line(&refused.join("; "))),
             width,
             height,
+            max_text_bytes,
+            words: model.words().unwrap_or(0),
             calibration,
             running: Mutex::new(Running {
                 model,
@@ -125,6 +130,11 @@ impl Running {
         let background = spec.background;
         let picture = decode_within(file, background, self.max_pixels)?;
         Ok(self.model.predict(picture.frame())?)
+    }
+
+    pub(crate) fn predict_text(&mut self, text: &[u8]) -> Result<Answer<'_>, Failure> {
+        self.check_verified()?;
+        Ok(self.model.predict_text(std::str::from_utf8(text)?)?)
     }
 
     fn check_verified(&self) -> Result<(), Failure> {

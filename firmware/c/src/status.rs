@@ -25,8 +25,10 @@ pub enum graft_status {
     GRAFT_FRAME = 8,
     /// The bytes are no picture that can be read.
     GRAFT_PICTURE = 9,
-    /// The engine gave no answer for this frame. The model stays usable.
+    /// The engine gave no answer for this frame or text. The model stays usable.
     GRAFT_ENGINE = 10,
     /// A bug in the library, caught. The model of that call can only be closed.
     GRAFT_PANICKED = 11,
+    /// The bytes are no text: they are not UTF-8.
+    GRAFT_TEXT = 12,
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 
-use graft_bundle::{Bundle, BundleError, BundleFile, SignatureError, verify_signature};
+use graft_bundle::{Bundle, BundleError, BundleFile, SignatureError, WordsPart, verify_signature};
 use proptest::prelude::*;
 
 const SMALL: &[u8] = include_bytes!("../fixtures/small.graft");
@@ -22,7 +22,8 @@ pub type Read = (String, Vec<String>, Vec<Vec<u8>>);
 
 fn from_memory(bytes: &[u8]) -> Result<Read, BundleError> {
     let bundle = Bundle::parse(bytes)?;
-    let models = bundle.forms().map(|view| view.model.to_vec()).collect();
+    let models = bundle.forms().map(|view| view.model).chain(bundle.words());
+    let models = models.map(<[u8]>::to_vec).collect();
     Ok((format!("{:?}", bundle.manifest()), bundle.labels().names().to_vec(), models))
 }
 
@@ -34,6 +35,18 @@ pub fn from_file(bytes: &[u8], key: Option<&str>) -> Result<Read, SignatureError
         bundle.model(form)?.read_to_end(&mut model).map_err(BundleError::from)?;
         assert_eq!(bundle.references()[form].classes, bundle.labels().names().len());
         models.push(model);
+    }
+    if let Some(words) = bundle.words()? {
+        let (words, is_copied) = match words {
+            WordsPart::Read(bytes) => (bytes, true),
+            WordsPart::InFile { file, offset, length } => {
+                let mut bytes = vec![0; length as usize];
+                file.read_exact_at(&mut bytes, offset).map_err(BundleError::from)?;
+                (bytes, false)
+            }
+        };
+        assert_eq!(is_copied, key.is_some());
+        models.push(words);
     }
     Ok((format!("{:?}", bundle.manifest()), bundle.labels().names().to_vec(), models))
 }

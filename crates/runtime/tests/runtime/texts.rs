@@ -1,4 +1,5 @@
 use std::io::Write as _;
+use std::sync::LazyLock;
 
 use graft_bundle::{Bundle, BundleFile, Contents, ModelPart};
 use graft_input::synthetic;
@@ -13,16 +14,17 @@ use crate::TINY;
 /// Written by fixtures/make_words.py, with ONNX Runtime's answers.
 const WORDS: &[u8] = include_bytes!("../fixtures/words.graft");
 
+static BUNDLE: LazyLock<Bundle<'static>> = LazyLock::new(|| Bundle::parse(WORDS).unwrap());
+
 const SHAPE: [usize; 2] = [1, 16];
 
-fn changed(change: impl FnOnce(&mut Contents<'_>)) -> Vec<u8> {
-    let bundle = Bundle::parse(WORDS).unwrap();
-    let form = bundle.onnx();
+fn changed<'a>(change: impl FnOnce(&mut Contents<'a>)) -> Vec<u8> {
+    let form = BUNDLE.onnx();
     let mut contents = Contents {
-        manifest: bundle.manifest().clone(),
-        labels: bundle.labels().clone(),
+        manifest: BUNDLE.manifest().clone(),
+        labels: BUNDLE.labels().clone(),
         models: vec![ModelPart { bytes: form.model, references: form.references.clone() }],
-        words: bundle.words(),
+        words: BUNDLE.words(),
         provenance: None,
     };
     change(&mut contents);
@@ -102,7 +104,7 @@ fn references_of_onnx_runtime_hold() {
 #[test]
 fn another_table_is_found_before_the_network_is_asked() {
     // The last byte of the last row, just before the words themselves.
-    let mut table = Bundle::parse(WORDS).unwrap().words().unwrap().to_vec();
+    let mut table = BUNDLE.words().unwrap().to_vec();
     let text_bytes = u32::from_le_bytes(table[16..20].try_into().unwrap()) as usize;
     let at = table.len() - text_bytes - 1;
     table[at] ^= 1;
@@ -151,8 +153,7 @@ fn a_table_that_is_none_is_refused() {
 
 #[test]
 fn a_head_travels_as_nnef_too() {
-    let bundle = Bundle::parse(WORDS).unwrap();
-    let onnx = bundle.onnx();
+    let onnx = BUNDLE.onnx();
     assert_eq!(check_onnx(onnx.model, SHAPE), Ok(()));
     let tensors = [("features", 16), ("logits", 4)];
     let nnef = to_nnef(onnx.model, "texts", SHAPE, tensors).unwrap();
@@ -182,6 +183,22 @@ fn a_mapped_table_survives_another_bundle_of_its_name() {
     let mut model = Model::open_file(&BundleFile::open(file, None).unwrap()).unwrap();
     std::fs::write(&other, b"another").unwrap();
     std::fs::rename(&other, &path).unwrap();
+    assert_eq!(model.predict_text("rain").unwrap().label(), Some("weather"));
+    model.verify().unwrap();
+}
+
+/// Where a signature is demanded, what is used is what was verified, whatever becomes
+/// of the file.
+#[test]
+fn the_table_of_a_verified_bundle_is_not_mapped() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(include_bytes!("../fixtures/words_signed.graft")).unwrap();
+    let key = include_str!("../fixtures/words.pub");
+    let bundle = BundleFile::open(file.try_clone().unwrap(), Some(key)).unwrap();
+    let mut model = Model::open_file(&bundle).unwrap();
+    drop(bundle);
+    file.set_len(0).unwrap();
+    assert_eq!(model.words(), Some(56));
     assert_eq!(model.predict_text("rain").unwrap().label(), Some("weather"));
     model.verify().unwrap();
 }

@@ -92,6 +92,8 @@ pub enum FramesFormat {
     Grey,
     Yuyv,
     Nv12,
+    /// A text a line.
+    Text,
 }
 
 /// Section `[smooth]`.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use graft_runtime::TextCounts;
 use hdrhistogram::Histogram;
 
 use super::board::{self, Reading};
@@ -22,6 +23,8 @@ pub(crate) struct Seen {
     pub probability: f32,
     pub unknown: bool,
     pub changed: bool,
+    /// If it is about one.
+    pub text: Option<TextCounts>,
 }
 
 /// What was counted since the start.
@@ -39,6 +42,9 @@ struct Work {
     answers: u64,
     unknown: u64,
     changes: u64,
+    tokens: u64,
+    unknown_tokens: u64,
+    cut_texts: u64,
     latency_sum: Duration,
     /// In microseconds: this window's and the one before.
     latencies: [Histogram<u32>; 2],
@@ -62,6 +68,9 @@ impl Metrics {
                 answers: 0,
                 unknown: 0,
                 changes: 0,
+                tokens: 0,
+                unknown_tokens: 0,
+                cut_texts: 0,
                 latency_sum: Duration::ZERO,
                 latencies: [latencies(), latencies()],
                 window_began: Instant::now(),
@@ -90,6 +99,11 @@ impl Metrics {
         work.answers += 1;
         work.unknown += u64::from(seen.unknown);
         work.changes += u64::from(seen.changed);
+        if let Some(TextCounts { tokens, known, cut_bytes }) = seen.text {
+            work.tokens += u64::from(tokens);
+            work.unknown_tokens += u64::from(tokens - known);
+            work.cut_texts += u64::from(cut_bytes > 0);
+        }
         // A broken answer has no probability, and its sum would never heal.
         if seen.probability.is_finite() {
             work.probability_sum += f64::from(seen.probability);
@@ -186,6 +200,19 @@ impl Work {
             "counter",
             "Times that the steady answer changed.",
             self.changes as f64,
+        );
+
+        let mut count = |name, help, value| page.number(name, "counter", help, value as f64);
+        count("graft_tokens_total", "Tokens of texts.", self.tokens);
+        count(
+            "graft_tokens_unknown_total",
+            "Tokens of texts that the bundle does not know.",
+            self.unknown_tokens,
+        );
+        count(
+            "graft_texts_cut_total",
+            "Texts that were longer than the bundle allows and were cut.",
+            self.cut_texts,
         );
 
         let name = "graft_latency_seconds";
@@ -285,7 +312,8 @@ mod tests {
 
     fn seen(microseconds: u64, probability: f32) -> Seen {
         let latency = Duration::from_micros(microseconds);
-        Seen { latency, probability, unknown: probability < 0.5, changed: false }
+        let text = Some(TextCounts { tokens: 3, known: 2, cut_bytes: 0 });
+        Seen { latency, probability, unknown: probability < 0.5, changed: false, text }
     }
 
     #[test]
@@ -302,6 +330,9 @@ mod tests {
         };
         assert_eq!(value("graft_answers_total"), 101.0);
         assert_eq!(value("graft_unknown_total"), 49.0);
+        assert_eq!(value("graft_tokens_total"), 303.0);
+        assert_eq!(value("graft_tokens_unknown_total"), 101.0);
+        assert_eq!(value("graft_texts_cut_total"), 0.0);
         assert_eq!(value("graft_probability_bucket{le=\"0.1\"}"), 10.0);
         assert_eq!(value("graft_probability_bucket{le=\"1\"}"), 100.0);
         assert_eq!(value("graft_probability_count"), 100.0);

@@ -38,6 +38,13 @@ impl Smoother {
         self.hysteresis.push(candidate, |label| self.vote.strength(label))
     }
 
+    /// Takes an answer that is unknown because there is nothing to go by, such as a text
+    /// of unknown words: its probabilities are nobody's.
+    pub fn push_nothing(&mut self) -> Decision {
+        let candidate = self.vote.push_nothing(self.hysteresis.stable());
+        self.hysteresis.push(candidate, |label| self.vote.strength(label))
+    }
+
     /// Goes on from a steady answer that was found before.
     pub fn resume(&mut self, label: usize) {
         self.hysteresis.resume(label);
@@ -129,6 +136,16 @@ mod tests {
             let (decision, probabilities) = answer(&sure, CALIBRATION);
             let last = (0..30).map(|_| smoother.push(decision, &probabilities)).last();
             prop_assert_eq!(last, Some(Decision::Label(label)));
+        }
+
+        #[test]
+        fn without_smoothing_nothing_to_go_by_is_unknown(frames in frames()) {
+            let mut smoother = smoother(&Smooth::default());
+            for logits in &frames {
+                let (decision, probabilities) = answer(logits, CALIBRATION);
+                smoother.push(decision, &probabilities);
+                prop_assert_eq!(smoother.push_nothing(), Decision::Unknown);
+            }
         }
 
         /// Nothing that a network can say stops the loop.

@@ -46,6 +46,17 @@ impl Vote {
         }
     }
 
+    /// Takes an answer that nothing speaks for, whatever the probabilities.
+    pub fn push_nothing(&mut self, stable: Decision) -> Decision {
+        match self {
+            Vote::Majority(majority) => majority.push(Decision::Unknown, stable),
+            Vote::Exponential(exponential) => {
+                exponential.broken = true;
+                Decision::Unknown
+            }
+        }
+    }
+
     /// How much speaks for a label, from 0 to 1; NaN if nobody can say.
     pub fn strength(&self, label: usize) -> f32 {
         match self {

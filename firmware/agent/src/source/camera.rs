@@ -221,7 +221,8 @@ impl Capture {
         // last row.
         let bytes = if bytes == 0 { buffer.len() } else { bytes };
         let bytes = match self.encoding {
-            Encoding::Picture => bytes,
+            // A camera gives no texts.
+            Encoding::Picture | Encoding::Text => bytes,
             Encoding::Raw(layout) => bytes.min(layout.frame_bytes()),
         };
         frame.bytes.clear();

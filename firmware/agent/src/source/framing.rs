@@ -1,14 +1,18 @@
 //! Frames out of a stream of bytes: raw ones by their length, JPEGs by their
 //! markers, as `ffmpeg -f mjpeg` and `-f image2pipe` write them, one after
-//! another.
+//! another; texts by their line ends.
 
 use std::io::{self, BufRead, Read};
+
+use graft_spec::MAX_TEXT_BYTES;
 
 use crate::job::{Framing, RawLayout};
 use crate::mailbox::{Captured, Encoding};
 
 /// Without a limit a stream that never ends its picture would take all memory.
 const LONGEST_JPEG: usize = 16 << 20;
+/// A bundle may allow less, and then the rest of the text is left out.
+const LONGEST_LINE: usize = MAX_TEXT_BYTES as usize;
 
 /// What was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub(crate) enum Fault {
     Segment,
     #[error("a JPEG in the stream is longer than {LONGEST_JPEG} bytes")]
     TooLong,
+    #[error("a text in the stream is longer than {LONGEST_LINE} bytes")]
+    LineTooLong,
 }
 
 /// Reads the next frame into `frame`, whose buffer is used again.
@@ -44,14 +50,25 @@ pub(crate) fn next(
         Framing::Jpeg => {
             frame.encoding = Encoding::Picture;
             frame.bytes.clear();
-            match jpeg(reader, &mut frame.bytes) {
-                Ok(()) => Ok(Found::Frame),
-                Err(Halt::Io(error)) => Err(error),
-                Err(Halt::End) if frame.bytes.is_empty() => Ok(Found::End),
-                Err(Halt::End) => Ok(Found::Broken(Fault::CutShort { found: frame.bytes.len() })),
-                Err(Halt::Fault(fault)) => Ok(Found::Broken(fault)),
-            }
+            let read = jpeg(reader, &mut frame.bytes);
+            found(read, frame)
         }
+        Framing::Lines => {
+            frame.encoding = Encoding::Text;
+            frame.bytes.clear();
+            let read = line(reader, &mut frame.bytes);
+            found(read, frame)
+        }
+    }
+}
+
+fn found(read: Result<(), Halt>, frame: &Captured) -> io::Result<Found> {
+    match read {
+        Ok(()) => Ok(Found::Frame),
+        Err(Halt::Io(error)) => Err(error),
+        Err(Halt::End) if frame.bytes.is_empty() => Ok(Found::End),
+        Err(Halt::End) => Ok(Found::Broken(Fault::CutShort { found: frame.bytes.len() })),
+        Err(Halt::Fault(fault)) => Ok(Found::Broken(fault)),
     }
 }
 
@@ -68,6 +85,43 @@ fn raw(reader: &mut impl Read, layout: RawLayout, bytes: &mut Vec<u8>) -> io::Re
         }
     }
     Ok(Found::Frame)
+}
+
+/// Reads a line, without its end: LF, or CR LF. The last one may have none. Of one
+/// that is too long only the beginning is kept in memory.
+fn line(reader: &mut impl BufRead, out: &mut Vec<u8>) -> Result<(), Halt> {
+    let mut length = 0;
+    let mut begun = false;
+    let ended = loop {
+        let there = fill(reader)?;
+        if there.is_empty() {
+            break false;
+        }
+        begun = true;
+        let end = there.iter().position(|&byte| byte == b'\n');
+        let part = &there[..end.unwrap_or(there.len())];
+        length += part.len();
+        // One more, which may be a CR.
+        if length <= LONGEST_LINE + 1 {
+            out.extend_from_slice(part);
+        }
+        let read = part.len() + usize::from(end.is_some());
+        reader.consume(read);
+        if end.is_some() {
+            break true;
+        }
+    };
+    if !begun {
+        return Err(Halt::End);
+    }
+    if ended && out.len() == length && out.last() == Some(&b'\r') {
+        out.pop();
+        length -= 1;
+    }
+    if length > LONGEST_LINE {
+        return Err(Halt::Fault(Fault::LineTooLong));
+    }
+    Ok(())
 }
 
 enum Halt {
@@ -256,6 +310,31 @@ mod tests {
         let (frames, faults) = read_all(&bytes, Framing::Raw(layout), 7);
         assert_eq!(frames, [&bytes[..30], &bytes[30..60]]);
         assert_eq!(faults, [Fault::CutShort { found: 5 }]);
+    }
+
+    #[test]
+    fn texts_are_told_apart_by_line_ends() {
+        let check = |stream: &[u8], expected: &[&[u8]]| {
+            for buffer in [1, 2, 3, 4096] {
+                let (lines, faults) = read_all(stream, Framing::Lines, buffer);
+                assert_eq!((lines.as_slice(), faults), (expected.to_vec().as_slice(), vec![]));
+            }
+        };
+        check(b"", &[]);
+        check(b"\n", &[b""]);
+        check(b"a b\nc", &[b"a b", b"c"]);
+        check(b"a\r\n\r\nb\rc\n", &[b"a", b"", b"b\rc"]);
+        check(b"a\r", &[b"a\r"]);
+        check(b"\xff\n", &[b"\xff"]);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_passed_over() {
+        let longest = vec![b'x'; LONGEST_LINE];
+        let lines = [&longest[..], b"\r\n", &longest, b"x\nnext\n", &longest, b"xyz"].concat();
+        let (lines, faults) = read_all(&lines, Framing::Lines, 4096);
+        assert_eq!(lines, [longest.as_slice(), b"next"]);
+        assert_eq!(faults, [Fault::LineTooLong, Fault::LineTooLong]);
     }
 
     proptest! {

@@ -137,7 +137,7 @@ fn a_loop_that_hangs_starves_the_watchdog() {
     child.wait().unwrap();
 }
 
-fn scrape(address: &str, path: &str) -> (String, String) {
+pub fn scrape(address: &str, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     let mut response = String::new();

@@ -13,6 +13,7 @@ mod sinks;
 mod smoothing;
 mod soak;
 mod sources;
+mod texts;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use device::{Model, NNEF_INPUT, to_nnef};
+use device::{Answer, Model, NNEF_INPUT, to_nnef};
 use graft_bundle::{Bundle, Contents, ModelPart, References};
 use graft_input::{PixelFormat, RawFrame};
 use graft_spec::{Form, ModelFormat};
@@ -13,6 +13,11 @@ use crate::firmware;
 
 pub fn tiny() -> PathBuf {
     firmware("../crates/runtime/tests/fixtures/tiny.graft")
+}
+
+/// A bundle about texts.
+pub fn words() -> PathBuf {
+    firmware("../crates/runtime/tests/fixtures/words.graft")
 }
 
 /// The tiny bundle with another network, or with other references.
@@ -89,7 +94,8 @@ pub fn for_misuse(folder: &Path) -> Vec<String> {
         write("forms.graft", with_nnef(b"no tar")),
     ];
     let text = |path: PathBuf| path.into_os_string().into_string().expect("paths are UTF-8");
-    files.map(text).into_iter().chain(keys).chain(networks.map(text)).collect()
+    let networks = networks.map(text).into_iter().chain([text(words())]);
+    files.map(text).into_iter().chain(keys).chain(networks).collect()
 }
 
 /// The tiny network with an output that no node computes. The engine (tract
@@ -124,7 +130,17 @@ pub fn expected(
     let bundle = Bundle::parse(&bytes).expect("it is a bundle");
     let mut model = Model::open(&bundle).expect("the engine runs it");
     let mut rgb = Vec::new();
-    let answer = model.predict(raw.frame(&mut rgb)).expect("the engine answers");
+    as_said(&model.predict(raw.frame(&mut rgb)).expect("the engine answers"))
+}
+
+pub fn expected_of_text(bundle: &Path, text: &str) -> Expected {
+    let bytes = fs::read(bundle).expect("the bundle is there");
+    let bundle = Bundle::parse(&bytes).expect("it is a bundle");
+    let mut model = Model::open(&bundle).expect("the engine runs it");
+    as_said(&model.predict_text(text).expect("the engine answers"))
+}
+
+fn as_said(answer: &Answer<'_>) -> Expected {
     Expected {
         decision: answer.label().unwrap_or("unknown").to_owned(),
         probabilities: answer.probabilities.to_vec(),

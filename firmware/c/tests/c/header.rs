@@ -12,7 +12,7 @@ const SOURCES: [&str; 5] = ["status.rs", "frame.rs", "answer.rs", "model.rs", "f
 
 const PREFACE: &str = "\
 /* libgraft_runtime: opens a graft bundle, checks that it answers here as it did
- * where it was made, and says what is in pictures.
+ * where it was made, and says what is in pictures or texts.
  *
  *     graft_model *model = NULL;
  *     graft_frame frame = GRAFT_FRAME_INIT;
@@ -86,8 +86,8 @@ fn macros() -> String {
 
 /* What a struct begins with: graft_frame frame = GRAFT_FRAME_INIT; */
 #define GRAFT_FRAME_INIT {{sizeof(graft_frame), 0, 0, 0, 0, NULL, 0}}
-#define GRAFT_ANSWER_INIT {{sizeof(graft_answer), GRAFT_UNKNOWN, 0, 0, NULL, 0}}
-#define GRAFT_INFO_INIT {{sizeof(graft_info), 0, 0, 0, 0, 0, NULL, NULL, NULL}}"
+#define GRAFT_ANSWER_INIT {{sizeof(graft_answer), GRAFT_UNKNOWN, 0, 0, NULL, 0, 0, 0}}
+#define GRAFT_INFO_INIT {{sizeof(graft_info), 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, 0}}"
     )
 }
 

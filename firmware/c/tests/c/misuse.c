@@ -11,8 +11,8 @@
 /* No holes, so no compiler can lay them out another way. */
 _Static_assert(sizeof(graft_status) == 4, "a status has 32 bits");
 _Static_assert(sizeof(graft_frame) == 16 + 3 * sizeof(void *), "graft_frame has holes");
-_Static_assert(sizeof(graft_answer) == 16 + 2 * sizeof(void *), "graft_answer has holes");
-_Static_assert(sizeof(graft_info) == 24 + 3 * sizeof(void *), "graft_info has holes");
+_Static_assert(sizeof(graft_answer) == 24 + 2 * sizeof(void *), "graft_answer has holes");
+_Static_assert(sizeof(graft_info) == 32 + 3 * sizeof(void *), "graft_info has holes");
 _Static_assert(sizeof(size_t) == sizeof(void *), "size_t is as wide as a pointer");
 
 static int checks, wrong;
@@ -229,12 +229,52 @@ static void threads(const char *tiny) {
   CHECK(memcmp(tasks[0].probabilities, tasks[1].probabilities, 4 * sizeof(float)) == 0);
 }
 
+static void texts(graft_model *pictures, const char *words) {
+  static const char storm[] = "The storm wasn't cold.";
+  static const char not_utf8[] = {'r', 'a', 'i', 'n', ' ', (char)0xff};
+  graft_model *model = NULL;
+  graft_frame frame = grey_frame();
+  graft_answer answer = GRAFT_ANSWER_INIT;
+  graft_info info = GRAFT_INFO_INIT;
+  size_t length = sizeof storm - 1;
+  EXPECT(GRAFT_OK, "", graft_open_file(words, NULL, &model));
+  if (model == NULL) {
+    return;
+  }
+  EXPECT(GRAFT_UNVERIFIED, "graft_verify()", graft_predict_text(model, storm, length, &answer));
+  EXPECT(GRAFT_OK, "", graft_verify(model));
+  answer.label = 77;
+  EXPECT(GRAFT_MISUSE, "model is NULL", graft_predict_text(NULL, storm, length, &answer));
+  EXPECT(GRAFT_MISUSE, "text is NULL", graft_predict_text(model, NULL, 0, &answer));
+  EXPECT(GRAFT_MISUSE, "answer is NULL", graft_predict_text(model, storm, length, NULL));
+  EXPECT(GRAFT_MISUSE, "more than memory", graft_predict_text(model, storm, SIZE_MAX, &answer));
+  EXPECT(GRAFT_TEXT, "index 5", graft_predict_text(model, not_utf8, sizeof not_utf8, &answer));
+  EXPECT(GRAFT_MISUSE, "this is a picture", graft_predict(model, &frame, &answer));
+  EXPECT(GRAFT_MISUSE, "this is a picture", graft_predict_picture(model, pixels, 9, &answer));
+  EXPECT(GRAFT_MISUSE, "this is a text", graft_predict_text(pictures, storm, length, &answer));
+  CHECK(answer.label == 77 && answer.probabilities == NULL);
+  EXPECT(GRAFT_OK, "", graft_predict_text(model, storm, length, &answer));
+  CHECK(strcmp(graft_label(model, answer.label), "weather") == 0);
+  CHECK(answer.tokens == 6 && answer.known == 6 && answer.count == 4);
+  /* Without its last letters it is another word, and the NUL is none. */
+  EXPECT(GRAFT_OK, "", graft_predict_text(model, storm, 6, &answer));
+  CHECK(answer.tokens == 2 && answer.known == 1);
+  EXPECT(GRAFT_OK, "", graft_predict_text(model, storm, 0, &answer));
+  CHECK(answer.label == GRAFT_UNKNOWN && answer.tokens == 0 && answer.known == 0);
+  EXPECT(GRAFT_OK, "", graft_describe(model, &info));
+  CHECK(info.max_text_bytes == 4096 && info.words == 56 && info.width == 0 && info.height == 0);
+  info.max_text_bytes = 1;
+  EXPECT(GRAFT_OK, "", graft_describe(pictures, &info));
+  CHECK(info.max_text_bytes == 0 && info.words == 0);
+  graft_close(model);
+}
+
 int main(int argc, char **argv) {
   graft_model *model = NULL;
   graft_frame frame = grey_frame();
   graft_answer answer = GRAFT_ANSWER_INIT;
-  if (argc != 11) {
-    fprintf(stderr, "misuse TINY DAMAGED MISSING SIGNED KEY OTHER OPERATOR PANICKING DIFFERING FORMS\n");
+  if (argc != 12) {
+    fprintf(stderr, "misuse TINY DAMAGED MISSING SIGNED KEY OTHER OPERATOR PANICKING DIFFERING FORMS WORDS\n");
     return 2;
   }
   for (size_t i = 0; i < sizeof pixels; ++i) {
@@ -254,6 +294,7 @@ int main(int argc, char **argv) {
     EXPECT(GRAFT_OK, "", graft_verify(model));
     frames(model);
     asking(model);
+    texts(model, argv[11]);
   }
   graft_close(model);
   graft_close(NULL);
