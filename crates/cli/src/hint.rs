@@ -14,12 +14,14 @@ use graft_host::catalogue::fetch::{FetchError, HttpError, PipError};
 use graft_host::catalogue::{AddError, CatalogueError, RemoveError};
 use graft_host::cuts::CutsError;
 use graft_host::engine::{EngineError, NetworkError};
+use graft_host::examples::DatasetError;
 use graft_host::features::FeaturesError;
 use graft_host::finetune::{CheckpointError, FineTuneError, Other, PartsError, PlaceError};
 use graft_host::inspect::InspectError;
 use graft_host::rank::{LatencyFileError, RankError, SourceError};
 use graft_host::report::ReportError;
 use graft_host::stated::{FileError, Missing, StatedError};
+use graft_host::texts::TableError;
 use graft_host::train::RunError;
 use graft_host::vectors::VectorsError;
 use graft_words::{QueryError, ReadError};
@@ -37,6 +39,7 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref::<CacheError>().map(|_| CACHE.to_owned()))
             .or_else(|| cause.downcast_ref().and_then(backbone))
             .or_else(|| cause.downcast_ref().and_then(run))
+            .or_else(|| cause.downcast_ref().and_then(dataset))
             .or_else(|| cause.downcast_ref().and_then(cuts))
             .or_else(|| cause.downcast_ref().and_then(rank))
             .or_else(|| cause.downcast_ref().and_then(report))
@@ -166,6 +169,24 @@ fn run(error: &RunError) -> Option<String> {
         }
         RunError::Strict { .. } => Some("without --strict they are skipped and listed".to_owned()),
         RunError::FineTune(error) => fine_tune(error),
+        RunError::NothingKnown { .. } => Some(
+            "`graft words FILE info` shows what words it begins with: texts of another language or alphabet need other vectors"
+                .to_owned(),
+        ),
+        RunError::Table(TableError::Value { .. }) => {
+            Some("write the table with --precision f32".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn dataset(error: &DatasetError) -> Option<String> {
+    match error {
+        DatasetError::MissingColumn { subject: "path", found, .. }
+            if found.split(", ").any(|name| name == "text") =>
+        {
+            Some("a task about texts takes word vectors for --model: see `graft models`".to_owned())
+        }
         _ => None,
     }
 }

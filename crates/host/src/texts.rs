@@ -16,5 +16,5 @@ mod train;
 mod vocabulary;
 
 pub use data::Texts;
-pub use graft_input::words::TablePrecision;
-pub use train::{TextFacts, TextRecipe, train_texts};
+pub use graft_input::words::{TableError, TablePrecision};
+pub use train::{TextFacts, TextRecipe, TextTask, train_texts};

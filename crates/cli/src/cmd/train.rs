@@ -17,7 +17,7 @@ use graft_host::inspect::InputFacts;
 use graft_host::progress::Event;
 use graft_host::provider::Provider;
 use graft_host::stated::StatedInput;
-use graft_host::texts::{TextFacts, Texts, train_texts};
+use graft_host::texts::{TextFacts, TextTask, Texts, train_texts};
 use graft_host::train::{
     ClassWeights, Evaluation, HeadRecipe, LinearRecipe, MlpRecipe, PathPoint, Recipe, Run, Setting,
     train,
@@ -417,16 +417,8 @@ impl Cmd {
         let mut display = Display::new(context);
         note_unused(&texts.dataset.unused_columns, &mut display);
         let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
-        let (run, facts) = train_texts(
-            &engine,
-            &provider,
-            &vectors,
-            &texts,
-            &labels,
-            recipe,
-            &text_recipe,
-            &mut on,
-        )?;
+        let task = TextTask { vectors: &vectors, texts: &texts, labels: &labels };
+        let (run, facts) = train_texts(&engine, &provider, &task, recipe, &text_recipe, &mut on)?;
         context.go_on()?;
         write_whole(&self.output, &run.grafted.bytes)?;
         let made = Made { run, sweep: None, texts: Some(facts) };

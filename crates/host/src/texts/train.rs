@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use graft_input::words::{Counts, TablePrecision, TextPreparer, WordTable, look_up};
+use graft_input::words::{Counts, TablePrecision, TextPreparer, WordTable};
 use graft_onnx::Graph;
 use graft_spec::{Labels, Pooling, WordsSpec};
 use ndarray::Axis;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::Texts;
 use super::common::Common;
 use super::pooled::{Pooled, pooled};
-use super::vocabulary::{Vocabulary, unknown_words};
+use super::vocabulary::Vocabulary;
 use crate::answer::NOTHING_KNOWN;
 use crate::digest::Digest;
 use crate::engine::Engine;
@@ -86,58 +86,46 @@ const UNKNOWN_SHOWN: usize = 20;
 /// What the network's input is called.
 const INPUT: &str = "texts";
 
-/// Trains a head on texts and grafts it onto a table of words. `labels` are the
-/// data set's, checked.
-#[expect(clippy::too_many_arguments, reason = "as for photos, and the texts' own recipe")]
+/// What is learned, and from what.
+#[derive(Clone, Copy, Debug)]
+pub struct TextTask<'a> {
+    /// The words' vectors.
+    pub vectors: &'a VectorsFile,
+    /// Labelled texts.
+    pub texts: &'a Texts,
+    /// Those of the data set, checked.
+    pub labels: &'a Labels,
+}
+
+/// Trains a head on texts and grafts it onto a table of words.
 pub fn train_texts(
     engine: &Engine,
     provider: &Provider,
-    vectors: &VectorsFile,
-    texts: &Texts,
-    labels: &Labels,
+    task: &TextTask<'_>,
     recipe: &Recipe,
     text_recipe: &TextRecipe,
     on: OnEvent<'_>,
 ) -> Result<(Run, TextFacts), RunError> {
-    if recipe.strict && !texts.skipped.is_empty() {
-        let total = texts.texts.len() + texts.skipped.len();
-        return Err(RunError::Strict { skipped: texts.skipped.clone(), total });
-    }
-    // The words of held-out texts must not travel: texts that come later have none
-    // of theirs in the table either.
+    let TextTask { vectors, texts, labels } = *task;
     let all: Vec<&Example> = texts.dataset.examples.iter().collect();
+    refuse(&texts.skipped, all.len() + texts.skipped.len(), recipe.strict)?;
     let planned = sides(&all, recipe.test_share, recipe.folds, recipe.seed)?;
     check_classes(labels, &all, &planned, texts.skipped.len())?;
     note_lone(labels, &all, on)?;
-    let start = Instant::now();
-    let learned_from: Vec<&str> = planned.train.iter().map(|&i| texts.texts[i].as_str()).collect();
-    let vocabulary =
-        Vocabulary::of(vectors, &learned_from, text_recipe.other_words, on).map_err(of_vectors)?;
-    let weights = match text_recipe.pooling {
-        Pooling::Weighted => vocabulary.weights(&learned_from),
-        Pooling::Mean | Pooling::MaxMean => vec![1.0; vocabulary.vectors.len()],
-    };
-    let vectors_seconds = start.elapsed().as_secs_f64();
-    if vocabulary.vectors.is_empty() {
-        return Err(nothing_known(texts, vectors));
-    }
 
-    let spec = WordsSpec {
-        tokens: vocabulary.tokens,
-        pooling: text_recipe.pooling,
-        dimensions: vocabulary.vectors.dimensions() as u32,
-        max_bytes: MAX_BYTES,
-    };
+    // The words of held-out texts must not travel: texts that come later have none
+    // of theirs in the table either.
+    let learned_from: Vec<&str> = planned.train.iter().map(|&i| texts.texts[i].as_str()).collect();
+    let words = Words::of(task, &learned_from, text_recipe, on)?;
     let start = Instant::now();
-    let table = vocabulary.table(&weights, text_recipe.precision)?;
-    let mut preparer = TextPreparer::new(&spec, WordTable::parse(table.as_slice())?)?;
-    let Pooled { rows, counts } = pooled(&mut preparer, &texts.texts, on)?;
+    let table = words.table(text_recipe.precision)?;
+    let Pooled { rows, counts } = words.pooled(&table, &texts.texts, on)?;
     let known: Vec<usize> = (0..counts.len()).filter(|&i| counts[i].known > 0).collect();
     if known.is_empty() {
-        return Err(nothing_known(texts, vectors));
+        return Err(nothing_known(task));
     }
-    let mut skipped = texts.skipped.clone();
-    skip_unknown(&all, &counts, recipe.strict, &mut skipped, on)?;
+    let skipped = [texts.skipped.as_slice(), &unknown_texts(&all, &counts, on)?].concat();
+    refuse(&skipped, all.len() + texts.skipped.len(), recipe.strict)?;
     let usable: Vec<&Example> = known.iter().map(|&i| all[i]).collect();
     let sides = among(&planned, &known);
     check_classes(labels, &usable, &sides, skipped.len())?;
@@ -145,62 +133,57 @@ pub fn train_texts(
     let mut features = Features {
         rows: rows.select(Axis(0), &known),
         photos: known.iter().map(|&i| Digest::of(texts.texts[i].as_bytes())).collect(),
-        usable: known.clone(),
+        usable: known,
         skipped,
         batch: 1,
-        cost: FeatureCost { wall, preparation: wall, computed: known.len(), ..Default::default() },
+        cost: FeatureCost { wall, preparation: wall, computed: usable.len(), ..Default::default() },
     };
     let duplicates = note_leaks(&features, &usable, &sides, on)?;
-    let facts = |f32_accuracy| TextFacts {
-        source_words: vocabulary.of_file,
-        table_words: vocabulary.vectors.len(),
-        task_words: vocabulary.of_task,
+    let mut facts = TextFacts {
+        source_words: words.vocabulary.of_file,
+        table_words: words.vocabulary.vectors.len(),
+        task_words: words.vocabulary.of_task,
         table_bytes: table.len(),
         precision: precision_word(text_recipe.precision),
         pooling: text_recipe.pooling,
-        lowercase: vocabulary.lowercase(),
+        lowercase: words.vocabulary.lowercase(),
         unknown_train: unknown_share(&counts, &planned.train),
         unknown_test: unknown_share(&counts, &planned.test),
-        unknown_words: unknown(&vocabulary, &learned_from),
-        nothing_known: counts.len() - known.len(),
+        unknown_words: words.vocabulary.unknown(&learned_from, UNKNOWN_SHOWN),
+        nothing_known: counts.len() - usable.len(),
         cut: counts.iter().filter(|c| c.cut_bytes > 0).count(),
-        f32_accuracy,
-        vectors_seconds,
+        f32_accuracy: None,
+        vectors_seconds: words.seconds,
     };
-    note_unknown(&facts(None), &vectors.origin.name, on)?;
+    note_unknown(&facts, &vectors.origin.name, on)?;
 
     let start = Instant::now();
     let common = take_common_out(&mut features, &sides, text_recipe.pooling);
     let (mut trained, calibration, evaluation) =
         learn(&features, &usable, &sides, labels, recipe, on)?;
-    let head_seconds = start.elapsed().as_secs_f64();
     if let Some(common) = common {
         trained.head = common.fold_into(trained.head);
     }
+    if text_recipe.precision != TablePrecision::F32 {
+        let table = words.table(TablePrecision::F32)?;
+        let rows = words.pooled(&table, &texts.texts, on)?.rows;
+        let rows = rows.select(Axis(0), &features.usable);
+        let mut exact = Features { rows, ..features.clone() };
+        take_common_out(&mut exact, &sides, text_recipe.pooling);
+        let (_, _, evaluation) = learn(&exact, &usable, &sides, labels, recipe, on)?;
+        facts.f32_accuracy = Some(evaluation.accuracy);
+    }
+    let head_seconds = start.elapsed().as_secs_f64();
 
-    let f32_accuracy = match text_recipe.precision {
-        TablePrecision::F32 => None,
-        TablePrecision::F16 | TablePrecision::I8 => {
-            let table = vocabulary.table(&weights, TablePrecision::F32)?;
-            let mut preparer = TextPreparer::new(&spec, WordTable::parse(table.as_slice())?)?;
-            let rows = pooled(&mut preparer, &texts.texts, on)?.rows;
-            let mut exact = Features { rows: rows.select(Axis(0), &known), ..features.clone() };
-            take_common_out(&mut exact, &sides, text_recipe.pooling);
-            let (_, _, evaluation) = learn(&exact, &usable, &sides, labels, recipe, on)?;
-            Some(evaluation.accuracy)
-        }
-    };
-    let facts = facts(f32_accuracy);
-
+    let Words { spec, .. } = &words;
     let feature_length = spec.feature_length();
     let joined = join(&Graph::rows(INPUT, feature_length), &trained.head)?;
     let source = Source {
         origin: &vectors.origin,
         at: INPUT,
         feature_length,
-        subject: Subject::Text { spec: &spec, table: &table },
+        subject: Subject::Text { spec, table: &table },
     };
-    let words = recipe_words(text_recipe);
     let learned = Learned {
         features,
         usable: &usable,
@@ -209,11 +192,55 @@ pub fn train_texts(
         duplicates,
         trained,
         head_seconds,
-        words,
+        words: recipe_words(text_recipe),
     };
     let outcome = Outcome { joined, calibration, evaluation, tuning: None };
     let run = conclude(engine, provider, &source, recipe, learned, outcome, on)?;
     Ok((run, facts))
+}
+
+/// The words that travel, and what is done with them.
+struct Words {
+    vocabulary: Vocabulary,
+    weights: Vec<f32>,
+    spec: WordsSpec,
+    seconds: f64,
+}
+
+impl Words {
+    fn of(
+        task: &TextTask<'_>,
+        learned_from: &[&str],
+        recipe: &TextRecipe,
+        on: OnEvent<'_>,
+    ) -> Result<Words, RunError> {
+        let start = Instant::now();
+        let vocabulary = Vocabulary::of(task.vectors, learned_from, recipe.other_words, on)
+            .map_err(of_vectors)?;
+        if vocabulary.vectors.is_empty() {
+            return Err(nothing_known(task));
+        }
+        let weights = match recipe.pooling {
+            Pooling::Weighted => vocabulary.weights(learned_from),
+            Pooling::Mean | Pooling::MaxMean => vec![1.0; vocabulary.vectors.len()],
+        };
+        let spec = WordsSpec {
+            tokens: vocabulary.tokens,
+            pooling: recipe.pooling,
+            dimensions: vocabulary.vectors.dimensions() as u32,
+            max_bytes: MAX_BYTES,
+        };
+        Ok(Words { vocabulary, weights, spec, seconds: start.elapsed().as_secs_f64() })
+    }
+
+    fn table(&self, precision: TablePrecision) -> Result<Vec<u8>, RunError> {
+        Ok(self.vocabulary.table(&self.weights, precision)?)
+    }
+
+    fn pooled(&self, table: &[u8], texts: &[String], on: OnEvent<'_>) -> Result<Pooled, RunError> {
+        let mut preparer = TextPreparer::new(&self.spec, WordTable::parse(table)?)?;
+        pooled(&mut preparer, texts, on)
+    }
 }
 
 fn of_vectors(error: VectorsError) -> RunError {
@@ -223,27 +250,32 @@ fn of_vectors(error: VectorsError) -> RunError {
     }
 }
 
-fn nothing_known(texts: &Texts, vectors: &VectorsFile) -> RunError {
-    RunError::NothingKnown { total: texts.texts.len(), vectors: vectors.origin.name.clone() }
+fn nothing_known(task: &TextTask<'_>) -> RunError {
+    let vectors = task.vectors.origin.name.clone();
+    RunError::NothingKnown { total: task.texts.texts.len(), vectors }
 }
 
-fn skip_unknown(
+fn refuse(skipped: &[Skipped], total: usize, strict: bool) -> Result<(), RunError> {
+    if strict && !skipped.is_empty() {
+        return Err(RunError::Strict { skipped: skipped.to_vec(), total });
+    }
+    Ok(())
+}
+
+/// Those of which no word is known.
+fn unknown_texts(
     all: &[&Example],
     counts: &[Counts],
-    strict: bool,
-    skipped: &mut Vec<Skipped>,
     on: OnEvent<'_>,
-) -> Result<(), RunError> {
+) -> Result<Vec<Skipped>, RunError> {
+    let mut skipped = Vec::new();
     for (example, _) in all.iter().zip(counts).filter(|(_, counts)| counts.known == 0) {
         if on(Event::Skipped { path: &example.path, reason: NOTHING_KNOWN }).is_break() {
             return Err(RunError::Cancelled);
         }
         skipped.push(Skipped { path: example.path.clone(), reason: NOTHING_KNOWN.to_owned() });
     }
-    if strict && !skipped.is_empty() {
-        return Err(RunError::Strict { skipped: skipped.clone(), total: all.len() });
-    }
-    Ok(())
+    Ok(skipped)
 }
 
 /// The same sides of those that are left, `known`.
@@ -274,19 +306,6 @@ fn unknown_share(counts: &[Counts], side: &[usize]) -> f64 {
         |of: fn(&Counts) -> u32| -> u64 { side.iter().map(|&i| u64::from(of(&counts[i]))).sum() };
     let (tokens, known) = (sum(|c| c.tokens), sum(|c| c.known));
     if tokens == 0 { 0.0 } else { (tokens - known) as f64 / tokens as f64 }
-}
-
-fn unknown(vocabulary: &Vocabulary, texts: &[&str]) -> Vec<String> {
-    let (mut unknown, mut lowered) = (HashMap::new(), String::new());
-    for text in texts {
-        let find = |word: &str| vocabulary.vectors.index(word);
-        look_up(text, vocabulary.tokens, &mut lowered, find, |word, found| {
-            if found.is_none() {
-                *unknown.entry(word.to_owned()).or_insert(0) += 1;
-            }
-        });
-    }
-    unknown_words(unknown, UNKNOWN_SHOWN)
 }
 
 fn note(text: &str, on: OnEvent<'_>) -> Result<(), RunError> {

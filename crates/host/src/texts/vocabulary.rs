@@ -79,6 +79,25 @@ impl Vocabulary {
         counts.iter().map(weight).collect()
     }
 
+    /// Words of texts that it lacks, the most frequent first, `most` at most.
+    pub(super) fn unknown(&self, texts: &[&str], most: usize) -> Vec<String> {
+        let (mut unknown, mut lowered) = (HashMap::<String, u64>::new(), String::new());
+        for text in texts {
+            let find = |word: &str| self.vectors.index(word);
+            look_up(text, self.tokens, &mut lowered, find, |word, found| {
+                if found.is_none() {
+                    match unknown.get_mut(word) {
+                        Some(count) => *count += 1,
+                        None => drop(unknown.insert(word.to_owned(), 1)),
+                    }
+                }
+            });
+        }
+        let mut words: Vec<(String, u64)> = unknown.into_iter().collect();
+        words.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        words.into_iter().take(most).map(|(word, _)| word).collect()
+    }
+
     /// Capitals mean nothing.
     pub(super) fn lowercase(&self) -> bool {
         let Tokeniser::Words { lowercase } = self.tokens;
@@ -95,13 +114,6 @@ impl Vocabulary {
         let rows = rows.map(|((word, vector), &weight)| (word, weight, vector));
         write_table(rows, self.vectors.dimensions() as u32, precision)
     }
-}
-
-/// Words that no vector was found for, most frequent first.
-pub(super) fn unknown_words(unknown: HashMap<String, u64>, most: usize) -> Vec<String> {
-    let mut words: Vec<(String, u64)> = unknown.into_iter().collect();
-    words.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    words.into_iter().take(most).map(|(word, _)| word).collect()
 }
 
 fn has_capitals(file: &VectorsFile, on: OnEvent<'_>) -> Result<bool, VectorsError> {
