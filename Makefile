@@ -25,7 +25,7 @@ all: build ## the same as build
 build: ## build the graft command (release)
 	$(CARGO) build --release --workspace --bin graft
 
-setup: ## fetch ONNX Runtime, photos, networks and test data into .deps/ (234 MB, once)
+setup: ## fetch ONNX Runtime, photos, networks, word vectors and test data into .deps/ (358 MB, once)
 	@$(PYTHON) tests/setup/setup.py
 
 demo: setup build ## solar cells: train, compare the two engines, predict (minutes)

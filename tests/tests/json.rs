@@ -131,6 +131,15 @@ fn every_document_has_the_fields_of_its_page() {
     let few = "--sizes 3 --seeds 2 --epochs 1 --scratch-epochs 1 --scratch-size 16 --json";
     let mut report = sandbox.graft(["report", "photos", "--backbone", tiny]);
     check("report", &run(report.args(few.split(' '))).done().json());
+    sandbox.write("pets.txt", "cat 1 0\ndog 0 1\nthe 1 1\n");
+    let lines = |i| format!("the cat {i},purrs\nthe dog {i},barks\n");
+    let table: String = (0..12).map(lines).collect();
+    sandbox.write("pets.csv", format!("text,label\n{table}"));
+    check("train", &of("train pets.csv --model pets.txt -o pets.graft"));
+    check("evaluate", &of("evaluate pets.graft pets.csv"));
+    check("predict", &of("predict pets.graft cat"));
+    check("compare", &of("compare pets.graft pets.csv"));
+    check("inspect", &of("inspect pets.graft"));
     check("evaluate", &of("evaluate task.graft photos"));
     check("predict", &of("predict task.graft photos/leaf/0000.png"));
     check("compare", &of("compare task.graft photos"));
@@ -140,6 +149,10 @@ fn every_document_has_the_fields_of_its_page() {
     check("inspect", &inspect.json());
     check("inspect", &of("inspect task.graft --cuts"));
     check("models", &of("models list"));
+    sandbox.write("tiny.txt", "a 1 2\nb 2 1\nc 1 1\n");
+    for question in ["info", "nearest a", "analogy a b c"] {
+        check("words", &of(&format!("words tiny.txt {question}")));
+    }
     check("export", &of("export task.graft --onnx task.onnx"));
     check("cache", &of("cache show"));
     check("cache", &of("cache clear"));

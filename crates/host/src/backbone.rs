@@ -8,7 +8,7 @@ use graft_onnx::{Dim, Graph, GraphError};
 pub use graft_onnx::{Pool, Tap};
 use graft_spec::ImageSpec;
 
-use crate::catalogue::{Entry, ModelSpec, OutputSpec};
+use crate::catalogue::{Content, Entry, ModelSpec, OutputSpec};
 use crate::digest::Digest;
 use crate::onnx_file;
 use crate::stated::{StatedError, StatedInput, complete, shape_text, sized};
@@ -51,6 +51,9 @@ pub enum BackboneError {
     /// The system refused.
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
+    /// No network.
+    #[error("{name} is word vectors, not a network")]
+    Words { name: String },
     /// Not a usable graph.
     #[error("{name} is not a usable ONNX file")]
     Graph { name: String, source: Box<GraphError> },
@@ -89,20 +92,23 @@ impl Pretrained {
     /// Opens a model of the catalogue. `bytes` are those of its file.
     pub fn of_model(spec: &ModelSpec, bytes: &[u8]) -> Result<Pretrained, BackboneError> {
         let name = spec.name.to_string();
+        let Content::Network { input, output } = &spec.content else {
+            return Err(BackboneError::Words { name });
+        };
         let graph = parse(&name, bytes)?;
         // Holds model.toml to the graph: a wrong size is found here, with both
         // numbers, and not as an error of an engine.
         let stated = StatedInput {
-            tensor: spec.input.tensor.clone(),
-            width: Some(spec.input.image.width),
-            height: Some(spec.input.image.height),
-            layout: Some(spec.input.image.layout),
-            colour: Some(spec.input.image.colour),
-            fit: Some(spec.input.image.fit),
-            scale: Some(spec.input.image.scale),
-            mean: Some(spec.input.image.mean.clone()),
-            std: Some(spec.input.image.std.clone()),
-            background: Some(spec.input.image.background),
+            tensor: input.tensor.clone(),
+            width: Some(input.image.width),
+            height: Some(input.image.height),
+            layout: Some(input.image.layout),
+            colour: Some(input.image.colour),
+            fit: Some(input.image.fit),
+            scale: Some(input.image.scale),
+            mean: Some(input.image.mean.clone()),
+            std: Some(input.image.std.clone()),
+            background: Some(input.image.background),
         };
         let origin = Origin {
             name,
@@ -110,7 +116,7 @@ impl Pretrained {
             licence: spec.licence.clone(),
             sha256: Digest::of(bytes),
         };
-        whole(graph, origin, &stated, &spec.output)
+        whole(graph, origin, &stated, output)
     }
 
     /// Opens an ONNX file without a `model.toml`.
@@ -276,6 +282,9 @@ impl Backbone {
 
 /// The entry's file, read and checked.
 pub fn open_entry(entry: &Entry) -> Result<Pretrained, OpenEntryError> {
+    if let Content::Words { .. } = &entry.spec.content {
+        return Err(BackboneError::Words { name: entry.spec.name.to_string() }.into());
+    }
     let bytes = entry.read()?;
     Ok(Pretrained::of_model(&entry.spec, &bytes)?)
 }

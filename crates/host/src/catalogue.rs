@@ -7,6 +7,7 @@ use graft_spec::{Name, SpecError};
 use crate::digest::{Digest, DigestError};
 
 mod add;
+mod add_words;
 pub mod caffe;
 mod cost;
 pub mod fetch;
@@ -16,22 +17,24 @@ mod remove;
 mod source;
 mod spec;
 
+use add::free;
 pub use add::{About, AddError, add};
+pub use add_words::add_words;
 pub use look::{Seen, SeenInput, look};
 pub use remove::{RemoveError, remove};
 pub use source::{ByHand, Fetch, Sdist, Url, UrlArchive, Wheel};
-pub use spec::{Cost, InputSpec, ModelSpec, OutputSpec};
+pub use spec::{Content, Cost, InputSpec, ModelSpec, OutputSpec, VectorsSpec};
 
 /// A model of the catalogue, and where its file is, or would be.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// Its `model.toml`.
     pub spec: ModelSpec,
-    /// Where its ONNX file is.
+    /// Where its file is.
     pub file: ModelFile,
 }
 
-/// Where a model's ONNX file is.
+/// Where a model's file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelFile {
     /// In this program.

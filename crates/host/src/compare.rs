@@ -1,13 +1,13 @@
-//! One bundle in two engines: the same photos, the same tensors, interleaved.
+//! One bundle in two engines: the same examples, the same tensors, interleaved.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use graft_bundle::Bundle;
 use graft_spec::{Answer, Calibration, Decision, Labels};
 use serde::Serialize;
 
-use crate::answer::{AnswerError, AnswerWith, Answerer};
+use crate::answer::{AnswerError, AnswerWith, Answerer, Questions};
 use crate::engine::Engine;
 use crate::photos::Skipped;
 use crate::progress::{Event, OnEvent, Stage};
@@ -69,18 +69,20 @@ pub struct Disagreement {
     pub margin: f32,
 }
 
-/// Runs photos through ONNX Runtime on the CPU and through the device engine,
+/// Runs examples through ONNX Runtime on the CPU and through the device engine,
 /// one thread each, taking turns.
 pub fn compare(
     engine: &Engine,
     bundle: &Bundle<'_>,
-    paths: &[&Path],
+    questions: &Questions<'_>,
     tolerance: f32,
     on: OnEvent<'_>,
 ) -> Result<Comparison, AnswerError> {
+    let paths = questions.paths();
     let provider = Provider::Cpu;
-    let mut host = Answerer::open(bundle, AnswerWith::OnnxRuntime { engine, provider: &provider })?;
-    let mut device = Answerer::open(bundle, AnswerWith::Device)?;
+    let onnxruntime = AnswerWith::OnnxRuntime { engine, provider: &provider };
+    let mut host = Answerer::open(bundle, onnxruntime, questions)?;
+    let mut device = Answerer::open(bundle, AnswerWith::Device, questions)?;
     device.verify()?;
     let Answer::Class(calibration) = &bundle.manifest().answer;
 
@@ -90,13 +92,13 @@ pub fn compare(
     let mut max_abs_diff = 0f32;
     let mut max_abs_diff_logits = 0f32;
     let mut begin = on(Event::Begin { stage: Stage::Predict, total: Some(paths.len() as u64) });
-    for (done, path) in (1..).zip(paths) {
+    for (index, path) in paths.iter().enumerate() {
         if begin.is_break() {
             return Err(AnswerError::Cancelled);
         }
         let start = Instant::now();
-        let tensor = match host.prepare(path) {
-            Ok(tensor) => tensor.to_vec(),
+        let tensor = match host.prepare(index, path) {
+            Ok((tensor, _)) => tensor.to_vec(),
             Err(reason) => {
                 begin = on(Event::Skipped { path, reason: &reason });
                 skipped_files.push(Skipped { path: path.to_path_buf(), reason });
@@ -121,7 +123,7 @@ pub fn compare(
         if host_answer.1 != device_answer.1 {
             pairs.push((path, margin(calibration, &host_answer.0), host_answer.1, device_answer.1));
         }
-        begin = on(Event::Advance { done });
+        begin = on(Event::Advance { done: index as u64 + 1 });
     }
     let _ = on(Event::End);
 

@@ -8,7 +8,9 @@ use graft_spec::{Labels, SpecError};
 mod folder;
 mod table;
 
-/// Labelled photos, not yet opened.
+pub(crate) use table::{Columns, wrong};
+
+/// Labelled photos, not yet opened, or the labels of texts.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     /// Names of the classes, sorted. One alone can be judged, not learned from.
@@ -19,10 +21,10 @@ pub struct Dataset {
     pub unused_columns: Vec<String>,
 }
 
-/// One labelled photo.
+/// One labelled photo or text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// Where it is.
+    /// Where it is: a file, or a table, a colon and a line.
     pub path: PathBuf,
     /// Index into the labels.
     pub label: usize,
@@ -50,6 +52,9 @@ pub enum DatasetError {
     /// The system refused.
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
+    /// Not texts.
+    #[error("{} is neither a folder with a sub-folder a class nor a .csv, .tsv or .jsonl table", path.display())]
+    NotTexts { path: PathBuf },
     /// Neither a folder nor a table.
     #[error("{} is neither a folder with a sub-folder a class nor a .csv or .tsv table", path.display())]
     NotADataset { path: PathBuf },
@@ -66,8 +71,8 @@ pub enum DatasetError {
     #[error("{} has a header but no rows", path.display())]
     NoRows { path: PathBuf },
     /// The header lacks a column.
-    #[error("{}: the header has no column {column:?}; it must name path and label, and may name split, group and stratify (found: {found})", path.display())]
-    MissingColumn { path: PathBuf, column: &'static str, found: String },
+    #[error("{}: the header has no column {column:?}; it must name {subject} and label, and may name split, group and stratify (found: {found})", path.display())]
+    MissingColumn { path: PathBuf, column: &'static str, subject: &'static str, found: String },
     /// A line of the table.
     #[error("{}, line {line}: {problem}", path.display())]
     Line { path: PathBuf, line: u64, problem: LineProblem },
@@ -94,6 +99,15 @@ pub enum LineProblem {
     /// Neither train nor test.
     #[error("split is {0:?}, must be train, test or empty")]
     Split(String),
+    /// Not a JSON object.
+    #[error("is no JSON object: {0}")]
+    Json(String),
+    /// An object that lacks a field.
+    #[error("has no {0:?}")]
+    Missing(&'static str),
+    /// A field of another type.
+    #[error("{0:?} is neither a string nor a number")]
+    NotAString(&'static str),
     /// The same photo twice with two labels.
     #[error("{} has label {second:?} here and {first:?} on line {first_line}", path.display())]
     TwoLabels { path: PathBuf, first: String, second: String, first_line: u64 },
@@ -143,16 +157,27 @@ impl Dataset {
     }
 }
 
-/// An example whose label is still a name.
-struct Named {
-    path: PathBuf,
-    label: String,
-    split: Option<Split>,
-    group: Option<String>,
-    stratum: Option<String>,
+impl Split {
+    /// As a table names it.
+    pub(crate) fn of(word: &str) -> Option<Split> {
+        match word {
+            "train" => Some(Split::Train),
+            "test" => Some(Split::Test),
+            _ => None,
+        }
+    }
 }
 
-fn with_indices(named: Vec<Named>, unused_columns: Vec<String>) -> Dataset {
+/// An example whose label is still a name.
+pub(crate) struct Named {
+    pub(crate) path: PathBuf,
+    pub(crate) label: String,
+    pub(crate) split: Option<Split>,
+    pub(crate) group: Option<String>,
+    pub(crate) stratum: Option<String>,
+}
+
+pub(crate) fn with_indices(named: Vec<Named>, unused_columns: Vec<String>) -> Dataset {
     let mut indices: BTreeMap<&str, usize> = named.iter().map(|e| (e.label.as_str(), 0)).collect();
     for (index, value) in indices.values_mut().enumerate() {
         *value = index;

@@ -1,16 +1,16 @@
 //! Backbone and head become one network, and the network a bundle.
 
 use graft_bundle::{Bundle, BundleError, Contents, ModelPart, Reference, References};
+use graft_input::words::{TableError, TextPreparer, WordTable, synthetic_text};
 use graft_input::{Preparer, synthetic, tensor_sha256};
 use graft_learn::Head;
 use graft_onnx::{DenseLayer, FEATURES, Graph, GraphError, HeadWeights, LOGITS};
 use graft_runtime::{Model, OpenError};
 use graft_spec::{
     Answer, Calibration, Form, ImageSpec, Input, Labels, Manifest, ModelFormat, Name, Precision,
-    Provenance, Tolerance,
+    Provenance, Tolerance, WordsSpec,
 };
 
-use crate::backbone::Backbone;
 use crate::causes::with_causes;
 use crate::engine::{Engine, Network, NetworkError};
 use crate::provider::Provider;
@@ -30,6 +30,35 @@ fn tolerance(calibration: &Calibration) -> Tolerance {
 /// resizing, the others shrink and grow, wide and tall.
 const REFERENCE_SIZES: [(u32, u32); 4] = [(3, 3), (5, 4), (4, 7), (2, 1)];
 
+/// Words of the synthetic texts: shorter and longer than most real ones.
+const REFERENCE_WORDS: [u32; 4] = [1, 12, 60, 200];
+
+/// How an example becomes the input of what a head is grafted onto.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A photo, prepared.
+    Photo(&'a ImageSpec),
+    /// A text, its words looked up in a table and their rows pooled.
+    Text { spec: &'a WordsSpec, table: &'a [u8] },
+}
+
+impl<'a> Subject<'a> {
+    /// As a manifest has it.
+    pub fn input(self) -> Input {
+        match self {
+            Subject::Photo(spec) => Input::Image(spec.clone()),
+            Subject::Text { spec, .. } => Input::Words(spec.clone()),
+        }
+    }
+
+    fn table(self) -> Option<&'a [u8]> {
+        match self {
+            Subject::Photo(_) => None,
+            Subject::Text { table, .. } => Some(table),
+        }
+    }
+}
+
 /// A network that can't be grafted.
 #[derive(Debug, thiserror::Error)]
 pub enum GraftError {
@@ -39,8 +68,11 @@ pub enum GraftError {
     /// The network doesn't run.
     #[error("{0}")]
     Network(#[from] NetworkError),
+    /// The word table breaks a rule of its format.
+    #[error("{0}")]
+    Table(#[from] TableError),
     /// A reference is not finite.
-    #[error("the grafted network gives logits that are not finite for synthetic picture {seed}")]
+    #[error("the grafted network gives logits that are not finite for synthetic example {seed}")]
     NotFinite { seed: u64 },
     /// The bundle breaks a rule of its format.
     #[error("{0}")]
@@ -79,8 +111,8 @@ pub struct Description {
     pub provenance: Provenance,
 }
 
-/// The backbone with the head at its cut: outputs `features` and `logits`.
-pub fn join(backbone: &Backbone, head: &Head) -> Result<Graph, GraftError> {
+/// What gives features with the head behind it: outputs `features` and `logits`.
+pub fn join(features: &Graph, head: &Head) -> Result<Graph, GraftError> {
     let layers = head
         .layers
         .iter()
@@ -92,7 +124,7 @@ pub fn join(backbone: &Backbone, head: &Head) -> Result<Graph, GraftError> {
         })
         .collect();
     let head = HeadWeights { layers };
-    Ok(backbone.graph().clone().append_head(&head).map_err(Box::new)?)
+    Ok(features.clone().append_head(&head).map_err(Box::new)?)
 }
 
 /// Makes a bundle of a joined network: runs the references in ONNX Runtime,
@@ -101,15 +133,20 @@ pub fn join(backbone: &Backbone, head: &Head) -> Result<Graph, GraftError> {
 pub fn bundle(
     engine: &Engine,
     provider: &Provider,
-    backbone: &Backbone,
+    subject: Subject<'_>,
+    feature_length: usize,
     joined: &Graph,
     description: Description,
 ) -> Result<Grafted, GraftError> {
     let model = joined.to_bytes();
     let classes = description.labels.names().len();
-    let references = references(engine, provider, backbone, &model, classes)?;
-    let input =
-        joined.inputs().into_iter().next().map(|i| i.name).expect("a backbone has an input");
+    let references = references(engine, provider, subject, &model, classes)?;
+    let input = joined
+        .inputs()
+        .into_iter()
+        .next()
+        .map(|i| i.name)
+        .expect("what gives features has an input");
     let onnx = Part {
         form: Form {
             format: ModelFormat::Onnx,
@@ -117,17 +154,17 @@ pub fn bundle(
             input,
             features: FEATURES.to_owned(),
             logits: LOGITS.to_owned(),
-            feature_length: backbone.feature_length,
+            feature_length,
             tolerance: tolerance(&description.calibration),
         },
         model,
     };
     let write_and_verify = |parts: &[&Part]| -> Result<(Vec<u8>, f32), GraftError> {
-        let bytes = write(parts, &references, &backbone.input, &description)?;
+        let bytes = write(parts, &references, subject, &description)?;
         let max_abs_diff = verify(&bytes)?;
         Ok((bytes, max_abs_diff))
     };
-    let both = as_nnef(&onnx, &backbone.input, classes)
+    let both = as_nnef(&onnx, &subject.input(), classes)
         .map_err(GraftError::from)
         .and_then(|nnef| write_and_verify(&[&nnef, &onnx]));
     let (made, without_nnef) = match both {
@@ -146,10 +183,10 @@ struct Part {
     model: Vec<u8>,
 }
 
-fn as_nnef(onnx: &Part, input: &ImageSpec, classes: usize) -> Result<Part, OpenError> {
+fn as_nnef(onnx: &Part, input: &Input, classes: usize) -> Result<Part, OpenError> {
     let Part { form, model } = onnx;
     let tensors = [(form.features.as_str(), form.feature_length), (form.logits.as_str(), classes)];
-    let model = graft_runtime::to_nnef(model, &form.input, input.shape(1), tensors)?;
+    let model = graft_runtime::to_nnef(model, &form.input, input.shape(), tensors)?;
     let form = Form {
         format: ModelFormat::Nnef,
         input: graft_runtime::NNEF_INPUT.to_owned(),
@@ -161,14 +198,14 @@ fn as_nnef(onnx: &Part, input: &ImageSpec, classes: usize) -> Result<Part, OpenE
 fn write(
     parts: &[&Part],
     references: &References,
-    input: &ImageSpec,
+    subject: Subject<'_>,
     description: &Description,
 ) -> Result<Vec<u8>, BundleError> {
     let Description { name, labels, calibration, provenance } = description;
     graft_bundle::write(&Contents {
         manifest: Manifest {
             name: name.clone(),
-            input: Input::Image(input.clone()),
+            input: subject.input(),
             answer: Answer::Class(*calibration),
             forms: parts.iter().map(|part| part.form.clone()).collect(),
         },
@@ -177,7 +214,7 @@ fn write(
             .iter()
             .map(|part| ModelPart { bytes: &part.model, references: references.clone() })
             .collect(),
-        words: None,
+        words: subject.table(),
         provenance: Some(provenance.clone()),
     })
 }
@@ -196,21 +233,16 @@ fn verify(bytes: &[u8]) -> Result<f32, GraftError> {
 fn references(
     engine: &Engine,
     provider: &Provider,
-    backbone: &Backbone,
+    subject: Subject<'_>,
     model: &[u8],
     classes: usize,
 ) -> Result<References, GraftError> {
-    let spec = &backbone.input;
+    let shape = subject.input().shape();
     let mut network = Network::open(engine, model, provider, 1)?;
-    let mut preparer = Preparer::new(spec).expect("a backbone's input was checked");
-    let mut tensor = vec![0.0; spec.tensor_len()];
     let mut items = Vec::new();
-    for (seed, (wide, tall)) in (1..).zip(REFERENCE_SIZES) {
-        let side = |tensor: u32, thirds: u32| (tensor * thirds / 3).clamp(1, graft_spec::MAX_SIDE);
-        let (width, height) = (side(spec.width, wide), side(spec.height, tall));
-        preparer.fill(synthetic(seed, width, height).frame(), &mut tensor);
+    for Synthetic { seed, width, height, tensor } in examples(subject)? {
         let mut logits = Vec::new();
-        network.run(&spec.shape(1), &tensor, LOGITS, |values| logits = values.to_vec())?;
+        network.run(&shape, &tensor, LOGITS, |values| logits = values.to_vec())?;
         if logits.len() != classes {
             let name = LOGITS.to_owned();
             let found = logits.len();
@@ -223,4 +255,39 @@ fn references(
         items.push(Reference { seed, width, height, prepared_sha256, logits });
     }
     Ok(References { classes, items })
+}
+
+/// An example that every device can make, prepared.
+struct Synthetic {
+    seed: u64,
+    width: u32,
+    height: u32,
+    tensor: Vec<f32>,
+}
+
+fn examples(subject: Subject<'_>) -> Result<Vec<Synthetic>, TableError> {
+    match subject {
+        Subject::Photo(spec) => {
+            let mut preparer = Preparer::new(spec).expect("a backbone's input was checked");
+            let pictures = (1..).zip(REFERENCE_SIZES).map(|(seed, (wide, tall))| {
+                let side =
+                    |tensor: u32, thirds: u32| (tensor * thirds / 3).clamp(1, graft_spec::MAX_SIDE);
+                let (width, height) = (side(spec.width, wide), side(spec.height, tall));
+                let mut tensor = vec![0.0; spec.tensor_len()];
+                preparer.fill(synthetic(seed, width, height).frame(), &mut tensor);
+                Synthetic { seed, width, height, tensor }
+            });
+            Ok(pictures.collect())
+        }
+        Subject::Text { spec, table } => {
+            let mut preparer = TextPreparer::new(spec, WordTable::parse(table)?)?;
+            let texts = (1..).zip(REFERENCE_WORDS).map(|(seed, width)| {
+                let mut tensor = vec![0.0; spec.feature_length()];
+                let text = synthetic_text(seed, width, preparer.table());
+                preparer.fill(&text, &mut tensor);
+                Synthetic { seed, width, height: 1, tensor }
+            });
+            Ok(texts.collect())
+        }
+    }
 }

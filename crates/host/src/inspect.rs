@@ -177,6 +177,15 @@ pub enum InputFacts {
     Words(WordsSpec),
 }
 
+impl From<Input> for InputFacts {
+    fn from(input: Input) -> InputFacts {
+        match input {
+            Input::Image(image) => InputFacts::Image(image),
+            Input::Words(words) => InputFacts::Words(words),
+        }
+    }
+}
+
 /// A part of a bundle.
 #[derive(Clone, Debug, Serialize)]
 pub struct SectionFacts {
@@ -313,10 +322,7 @@ fn inside(bundle: &Bundle<'_>) -> BundleInside {
     BundleInside {
         name: manifest.name.to_string(),
         labels: bundle.labels().names().to_vec(),
-        input: match &manifest.input {
-            Input::Image(image) => InputFacts::Image(image.clone()),
-            Input::Words(words) => InputFacts::Words(words.clone()),
-        },
+        input: manifest.input.clone().into(),
         temperature: calibration.temperature,
         unknown_below: calibration.unknown_below,
         forms: manifest.forms.clone(),

@@ -51,6 +51,7 @@ pub mod features;
 pub mod finetune;
 pub mod graft;
 pub mod inspect;
+pub mod labelled;
 pub mod lossy;
 mod onnx_file;
 mod photos;
@@ -61,8 +62,10 @@ pub mod report;
 mod sides;
 pub mod stated;
 mod subset;
+pub mod texts;
 pub mod train;
 mod untrained;
+pub mod vectors;
 
 pub use photos::Skipped;
 pub use sides::SidesError;

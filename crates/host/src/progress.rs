@@ -44,6 +44,10 @@ pub enum Stage {
     Frozen,
     /// Steps of fine-tuning.
     Tune,
+    /// Looking up the words of texts.
+    Texts,
+    /// Reading word vectors.
+    Vectors,
     /// Getting a file; its steps are bytes.
     Download,
 }

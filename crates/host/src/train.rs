@@ -5,28 +5,32 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use graft_input::words::TableError;
 use graft_learn::{
     CalibrationError, EvaluationError, Examples, ExamplesError, Progress, Targets, TrainError,
     Trained,
 };
 pub use graft_learn::{ClassWeights, Evaluation, LinearRecipe, MlpRecipe, PathPoint, Setting};
 use graft_onnx::{Graph, Summary};
-use graft_spec::{
-    BackboneOrigin, Calibration, DataOrigin, EngineOrigin, ImageSpec, Labels, Name, Provenance,
-    SpecError, TestSummary,
-};
+use graft_spec::{Calibration, Input, Labels, Name, SpecError};
 use ndarray::Axis;
 
-use crate::backbone::{Backbone, Pool};
-use crate::digest::Digest;
-use crate::engine::{Engine, cpu_features};
+use crate::backbone::{Backbone, Origin, Pool};
+use crate::engine::Engine;
 use crate::examples::{Dataset, Example};
 use crate::features::{FeatureCost, FeatureOptions, Features, FeaturesError, features};
 use crate::finetune::{self, Checkpoints, FineTuneError, FineTuning, SupplyError, TuningFacts};
-use crate::graft::{Description, GraftError, Grafted, bundle, join};
+use crate::graft::{Description, GraftError, Grafted, Subject, bundle, join};
 use crate::photos::Skipped;
 use crate::progress::{Event, OnEvent, Stage};
+use crate::provider::Provider;
 use crate::sides::{Sides, SidesError, duplicates, sides};
+use crate::vectors::VectorsError;
+
+mod record;
+
+pub(crate) use record::data_digest;
+use record::provenance;
 
 /// How to train.
 #[derive(Clone, Debug)]
@@ -90,8 +94,14 @@ pub struct Facts {
     pub groups_across_split: Vec<String>,
     /// In the order of the logits.
     pub labels: Labels,
-    /// How photos are prepared.
-    pub input: ImageSpec,
+    /// Of the backbone or the word vectors.
+    pub origin: Origin,
+    /// The tensor that gave features.
+    pub at: String,
+    /// Features of one example.
+    pub feature_length: usize,
+    /// How examples are prepared.
+    pub input: Input,
     /// What was chosen.
     pub chosen: Setting,
     /// What was tried.
@@ -135,13 +145,13 @@ pub enum RunError {
     #[error("{0}")]
     Features(#[from] FeaturesError),
     /// Unusable photos, in a strict run.
-    #[error("{} of {total} photos cannot be used, first {}: {}", skipped.len(), skipped[0].path.display(), skipped[0].reason)]
+    #[error("{} of {total} examples cannot be used, first {}: {}", skipped.len(), skipped[0].path.display(), skipped[0].reason)]
     Strict { skipped: Vec<Skipped>, total: usize },
     /// A class lost all its photos.
-    #[error("class {label:?} has no usable photo to learn from: {}", if *skipped > 0 { format!("{skipped} files could not be used") } else { "all are held out".to_owned() })]
+    #[error("class {label:?} has no usable example to learn from: {}", if *skipped > 0 { format!("{skipped} files could not be used") } else { "all are held out".to_owned() })]
     NothingToLearn { label: String, skipped: usize },
     /// No usable photo at all.
-    #[error("none of {total} photos can be used, first {}: {}", first.path.display(), first.reason)]
+    #[error("none of {total} examples can be used, first {}: {}", first.path.display(), first.reason)]
     NoPhotos { total: usize, first: Skipped },
     /// Splitting.
     #[error("{0}")]
@@ -161,6 +171,15 @@ pub enum RunError {
     /// Fine-tuning.
     #[error("{0}")]
     FineTune(#[source] FineTuneError),
+    /// Word vectors.
+    #[error("{0}")]
+    Vectors(#[source] VectorsError),
+    /// The words that travel can't be written.
+    #[error("the words cannot be put into a table")]
+    Table(#[from] TableError),
+    /// Texts without a word that has a vector.
+    #[error("none of {total} texts has a word that {vectors} knows")]
+    NothingKnown { total: usize, vectors: String },
     /// The bundle.
     #[error("the bundle cannot be made")]
     Graft(#[from] GraftError),
@@ -211,7 +230,7 @@ pub fn train(
 
     let outcome = match &recipe.fine_tuning {
         None => {
-            let joined = join(backbone, &trained.head)?;
+            let joined = join(backbone.graph(), &trained.head)?;
             Outcome { joined, calibration, evaluation, tuning: None }
         }
         Some((fine_tuning, checkpoints)) => {
@@ -220,23 +239,65 @@ pub fn train(
             fine_tune(&data, &place, &trained, evaluation, fine_tuning, on)?
         }
     };
-    let Outcome { joined, calibration, evaluation, tuning } = outcome;
+    let source = Source {
+        origin: &backbone.origin,
+        at: &backbone.at,
+        feature_length: backbone.feature_length,
+        subject: Subject::Photo(&backbone.input),
+    };
+    let learned = Learned {
+        features,
+        usable: &usable,
+        sides,
+        labels,
+        duplicates,
+        trained,
+        head_seconds,
+        words: BTreeMap::new(),
+    };
+    conclude(engine, &options.provider, &source, recipe, learned, outcome, on)
+}
 
+/// What a head was learned on.
+pub(crate) struct Source<'a> {
+    pub(crate) origin: &'a Origin,
+    /// The tensor that gave features.
+    pub(crate) at: &'a str,
+    pub(crate) feature_length: usize,
+    pub(crate) subject: Subject<'a>,
+}
+
+/// A head, and what it was learned from.
+pub(crate) struct Learned<'a> {
+    pub(crate) features: Features,
+    pub(crate) usable: &'a [&'a Example],
+    pub(crate) sides: Sides,
+    pub(crate) labels: &'a Labels,
+    pub(crate) duplicates: Vec<Vec<PathBuf>>,
+    pub(crate) trained: Trained,
+    pub(crate) head_seconds: f64,
+    /// Of the recipe, beside what every recipe has.
+    pub(crate) words: BTreeMap<String, String>,
+}
+
+/// Makes the bundle, and says everything there is to say.
+pub(crate) fn conclude(
+    engine: &Engine,
+    provider: &Provider,
+    source: &Source<'_>,
+    recipe: &Recipe,
+    learned: Learned<'_>,
+    outcome: Outcome,
+    on: OnEvent<'_>,
+) -> Result<Run, RunError> {
     let start = Instant::now();
-    let provenance = provenance(
-        engine,
-        backbone,
-        &features,
-        &usable,
-        &sides,
-        recipe,
-        options,
-        &trained,
-        &evaluation,
-    );
+    let Outcome { joined, calibration, evaluation, tuning } = outcome;
+    let provenance = provenance(engine, provider, source, recipe, &learned, &evaluation);
+    let labels = learned.labels.clone();
     let description =
         Description { name: recipe.name.clone(), labels: labels.clone(), calibration, provenance };
-    let grafted = bundle(engine, &options.provider, backbone, &joined, description)?;
+    let Source { subject, feature_length, .. } = *source;
+    let grafted = bundle(engine, provider, subject, feature_length, &joined, description)?;
     if let Some(reason) = &grafted.without_nnef {
         let note =
             format!("the bundle holds the model as ONNX alone, which opens slower: {reason}");
@@ -244,6 +305,7 @@ pub fn train(
             return Err(RunError::Cancelled);
         }
     }
+    let Learned { features, usable, sides, duplicates, trained, head_seconds, .. } = learned;
     let facts = Facts {
         examples: usable.len(),
         trained: sides.train.len(),
@@ -251,8 +313,11 @@ pub fn train(
         skipped: features.skipped,
         duplicates_across_split: duplicates,
         groups_across_split: sides.torn_groups,
-        labels: labels.clone(),
-        input: backbone.input.clone(),
+        labels,
+        origin: source.origin.clone(),
+        at: source.at.to_owned(),
+        feature_length,
+        input: subject.input(),
         chosen: trained.chosen,
         path: trained.path,
         calibration,
@@ -333,7 +398,7 @@ pub(crate) fn note_leaks(
         .collect();
     if let Some(first) = found.first() {
         note(format!(
-            "{} photos are on both sides of the split, byte for byte, first {} and {}: the held-out results are too good by that",
+            "{} examples are on both sides of the split, byte for byte, first {} and {}: the held-out results are too good by that",
             found.len(),
             first[0].display(),
             first[1].display()
@@ -421,11 +486,11 @@ struct Place<'a> {
 }
 
 /// A network that answers, and how well it does.
-struct Outcome {
-    joined: Graph,
-    calibration: Calibration,
-    evaluation: Evaluation,
-    tuning: Option<Tuning>,
+pub(crate) struct Outcome {
+    pub(crate) joined: Graph,
+    pub(crate) calibration: Calibration,
+    pub(crate) evaluation: Evaluation,
+    pub(crate) tuning: Option<Tuning>,
 }
 
 /// Solves a head on what is learned from alone, at the strength that was chosen on
@@ -452,7 +517,7 @@ fn fine_tune(
     let examples =
         Examples::new(rows.view(), &train_labels, classes).map_err(RunError::Examples)?;
     let head = graft_learn::fit_linear(&examples, strength, linear).map_err(RunError::Head)?.head;
-    let joined = join(place.backbone, &head)?;
+    let joined = join(place.backbone.graph(), &head)?;
     let task = finetune::Task {
         engine: place.engine,
         backbone: place.backbone,
@@ -517,102 +582,4 @@ pub fn majority(labels: &[usize], classes: usize) -> usize {
         counts[label] += 1;
     }
     (0..classes).rev().max_by_key(|&class| counts[class]).unwrap_or(0)
-}
-
-#[expect(clippy::too_many_arguments, reason = "a record of everything needs everything, once")]
-fn provenance(
-    engine: &Engine,
-    backbone: &Backbone,
-    features: &Features,
-    usable: &[&Example],
-    sides: &Sides,
-    recipe: &Recipe,
-    options: &FeatureOptions,
-    trained: &Trained,
-    evaluation: &Evaluation,
-) -> Provenance {
-    Provenance {
-        graft: env!("CARGO_PKG_VERSION").to_owned(),
-        backbone: BackboneOrigin {
-            name: backbone.origin.name.clone(),
-            origin: backbone.origin.origin.clone(),
-            licence: backbone.origin.licence.clone(),
-            sha256: backbone.origin.sha256.to_string(),
-            features_tensor: backbone.at.clone(),
-        },
-        data: DataOrigin {
-            examples: usable.len(),
-            trained: sides.train.len(),
-            tested: sides.test.len(),
-            sha256: data_digest(features, usable, sides).to_string(),
-            licence: recipe.data_licence.clone(),
-        },
-        recipe: recipe_words(recipe, trained, features.batch),
-        engine: EngineOrigin {
-            provider: options.provider.name().to_owned(),
-            onnx_runtime: engine.version().to_owned(),
-            cpu: cpu_features(),
-        },
-        test: TestSummary {
-            accuracy: evaluation.accuracy,
-            accuracy_interval: evaluation.accuracy_interval,
-            ece: evaluation.ece,
-            answered: evaluation.answered,
-        },
-    }
-}
-
-/// The same photos, labels and sides give the same digest, whatever they are
-/// called and wherever they are.
-pub(crate) fn data_digest(features: &Features, usable: &[&Example], sides: &Sides) -> Digest {
-    let on = |side: &'static str, members: &[usize]| {
-        members
-            .iter()
-            .map(|&i| format!("{side} {} {}\n", usable[i].label, features.photos[i]))
-            .collect::<Vec<_>>()
-    };
-    let mut lines = on("train", &sides.train);
-    lines.extend(on("test", &sides.test));
-    lines.sort();
-    Digest::of(lines.concat().as_bytes())
-}
-
-fn recipe_words(recipe: &Recipe, trained: &Trained, batch: usize) -> BTreeMap<String, String> {
-    let weights = |w: ClassWeights| match w {
-        ClassWeights::Uniform => "uniform",
-        ClassWeights::Balanced => "balanced",
-    };
-    let mut words = vec![
-        ("seed", recipe.seed.to_string()),
-        ("folds", recipe.folds.to_string()),
-        ("batch", batch.to_string()),
-        ("test_share", recipe.test_share.to_string()),
-        ("answered", recipe.answered.map_or("all".to_owned(), |a| a.to_string())),
-    ];
-    match &recipe.head {
-        HeadRecipe::Linear(linear) => {
-            words.push(("head", "linear".to_owned()));
-            words.push(("class_weights", weights(linear.class_weights).to_owned()));
-            words.push(("strengths", format!("{:?}", linear.strengths)));
-            words.push(("tolerance", linear.tolerance.to_string()));
-        }
-        HeadRecipe::Mlp(mlp) => {
-            words.push(("head", "mlp".to_owned()));
-            words.push(("class_weights", weights(mlp.class_weights).to_owned()));
-            words.push(("hidden", mlp.hidden.to_string()));
-            words.push(("learning_rate", mlp.learning_rate.to_string()));
-            words.push(("weight_decay", mlp.weight_decay.to_string()));
-            words.push(("patience", mlp.patience.to_string()));
-            words.push(("epochs", mlp.epochs.to_string()));
-        }
-    }
-    if let Some((fine_tuning, _)) = &recipe.fine_tuning {
-        // As `--recipe` reads it.
-        words.push(("fine_tuning", fine_tuning.to_toml()));
-    }
-    match trained.chosen {
-        Setting::Strength(strength) => words.push(("chosen_strength", strength.to_string())),
-        Setting::Epochs(epochs) => words.push(("chosen_epochs", epochs.to_string())),
-    }
-    words.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()
 }

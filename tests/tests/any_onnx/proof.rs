@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use graft_host::backbone::{Backbone, BackboneError, Pool};
 use graft_host::engine::{Engine, LibrarySearch, Network as Session};
-use graft_host::graft::{Description, bundle};
+use graft_host::graft::{Description, Subject, bundle};
 use graft_host::provider::Provider;
 use graft_input::{Preparer, synthetic};
 use graft_onnx::{Batch, DenseLayer, Dim, Graph, HeadWeights};
@@ -161,9 +161,15 @@ impl Proof {
         if !logits.iter().all(|v| v.is_finite() && *v != 0.0) {
             return Err(format!("answers {logits:?}"));
         }
-        let made =
-            bundle(&self.engine, &Provider::Cpu, &backbone, &joined, description(network, &logits))
-                .map_err(|e| text(&e))?;
+        let made = bundle(
+            &self.engine,
+            &Provider::Cpu,
+            Subject::Photo(&backbone.input),
+            backbone.feature_length,
+            &joined,
+            description(network, &logits),
+        )
+        .map_err(|e| text(&e))?;
         if let Some(reason) = made.without_nnef {
             return Err(format!("is not said in NNEF: {reason}"));
         }

@@ -16,6 +16,7 @@ use crate::{assert_none, root};
 const ARROWS: &[(&str, &[&str])] = &[
     ("graft-spec", &[]),
     ("graft-onnx", &[]),
+    ("graft-words", &[]),
     ("graft-bundle", &["graft-spec"]),
     ("graft-input", &["graft-spec"]),
     ("graft-learn", &["graft-spec"]),
@@ -31,11 +32,20 @@ const ARROWS: &[(&str, &[&str])] = &[
             "graft-onnx",
             "graft-runtime",
             "graft-spec",
+            "graft-words",
         ],
     ),
     (
         "graft-cli",
-        &["graft-bundle", "graft-host", "graft-learn", "graft-onnx", "graft-runtime", "graft-spec"],
+        &[
+            "graft-bundle",
+            "graft-host",
+            "graft-learn",
+            "graft-onnx",
+            "graft-runtime",
+            "graft-spec",
+            "graft-words",
+        ],
     ),
 ];
 
@@ -52,6 +62,7 @@ const NOT_ON_A_DEVICE: &[&str] = &[
     "graft-cli",
     "graft-learn",
     "graft-onnx",
+    "graft-words",
     // Ways to a GPU.
     "ash",
     "cudarc",

@@ -72,7 +72,7 @@ fn a_split_that_cannot_be_used_is_refused() {
     check(["test"; 4], &["no usable example is on the train side"]);
     check(
         ["train", "train", "test", "test"],
-        &["class \"leaf\" has no usable photo to learn from"],
+        &["class \"leaf\" has no usable example to learn from"],
     );
 }
 
@@ -117,5 +117,5 @@ fn a_label_that_the_bundle_does_not_know_is_named() {
     let mut evaluate = sandbox.graft(["evaluate", "task.graft", "data.csv"]);
     refuses(&sandbox, &mut evaluate, &["data.csv", "\"moss\"", "it knows berry, leaf"]);
     let mut evaluate = sandbox.graft(["evaluate", "task.graft", "photos", "--split", "test"]);
-    refuses(&sandbox, &mut evaluate, &["photos has no photo on that side", "no split column"]);
+    refuses(&sandbox, &mut evaluate, &["photos has no example on that side", "no split column"]);
 }

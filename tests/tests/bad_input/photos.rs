@@ -54,7 +54,7 @@ fn broken_photos_are_skipped_counted_and_listed() {
 fn strict_refuses_the_first() {
     let sandbox = sandbox();
     break_three(&sandbox);
-    let words = ["3 of 27 photos cannot be used", "photos/berry/text.jpg", "without --strict"];
+    let words = ["3 of 27 examples cannot be used", "photos/berry/text.jpg", "without --strict"];
     refuses(&sandbox, train(&sandbox, "photos").arg("--strict"), &words);
 
     sandbox.bundle();
@@ -62,7 +62,7 @@ fn strict_refuses_the_first() {
     evaluate.refuses(&words);
     let predict =
         sandbox.run("predict task.graft photos/leaf/0000.png photos/leaf/half.png --strict");
-    predict.refuses(&["1 of 2 photos", "photos/leaf/half.png", "without --strict"]);
+    predict.refuses(&["1 of 2 examples", "photos/leaf/half.png", "without --strict"]);
 }
 
 #[test]
@@ -76,12 +76,12 @@ fn a_class_or_a_data_set_of_broken_photos_is_refused() {
             "berry" => refuses(
                 &sandbox,
                 &mut train(&sandbox, "photos"),
-                &["class \"berry\" has no usable photo", "12 files could not be used"],
+                &["class \"berry\" has no usable example", "12 files could not be used"],
             ),
             _ => refuses(
                 &sandbox,
                 &mut train(&sandbox, "photos"),
-                &["none of 24 photos can be used", "photos/berry/0000.png"],
+                &["none of 24 examples can be used", "photos/berry/0000.png"],
             ),
         };
     }
@@ -93,7 +93,7 @@ fn photos_that_are_not_there_or_are_folders_are_named() {
     sandbox.bundle();
     for (photo, reason) in [("nobody.png", "No such file"), ("photos", "is a folder")] {
         let mut predict = sandbox.graft(["predict", "task.graft", photo]);
-        refuses(&sandbox, &mut predict, &["1 of 1 photos", photo, reason]);
+        refuses(&sandbox, &mut predict, &["1 of 1 examples", photo, reason]);
     }
 }
 

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use graft_host::bundle_file::{BundleFacts, BundleFile};
@@ -11,11 +11,11 @@ use crate::bundle_args::{SplitName, part};
 use crate::locations::Locations;
 use crate::output::{Outcome, print};
 use crate::progress::Display;
-use crate::text;
+use crate::text::{self, What};
 
 /// Hold the device engine's answers against ONNX Runtime's
 ///
-/// The same photos, prepared once, run through both, one thread each, taking
+/// The same photos or texts, prepared once, run through both, one thread each, taking
 /// turns. Exit status 1 if probabilities differ by more than the tolerance, or an
 /// answer differs that was not a tie.
 #[derive(Args)]
@@ -34,7 +34,7 @@ pub struct Cmd {
     #[arg(long, value_name = "X", default_value_t = 1e-4, value_parser = tolerance)]
     tolerance: f32,
 
-    /// A photo that can't be used is an error
+    /// An example that can't be used is an error
     #[arg(long)]
     strict: bool,
 }
@@ -46,25 +46,31 @@ pub struct Report {
     pub comparison: Comparison,
     pub bundle: BundleFacts,
     pub split: Option<&'static str>,
+    #[serde(skip)]
+    pub what: What,
 }
 
 impl Cmd {
     pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
         let file = BundleFile::read(&self.bundle)?;
         let bundle = file.parse()?;
-        let dataset = part(context, &self.data, self.split)?;
-        let paths: Vec<&Path> = dataset.examples.iter().map(|e| e.path.as_path()).collect();
+        let labelled = part(context, &self.data, &bundle.manifest().input, self.split)?;
+        let questions = labelled.questions();
         let locations = Locations::find()?;
         let engine = Engine::load(&locations.onnx_runtime(context.global))?;
         let mut display = Display::new(context);
         let mut on = |event: graft_host::progress::Event<'_>| display.show(event);
-        let comparison = compare(&engine, &bundle, &paths, self.tolerance, &mut on)?;
-        crate::progress::refuse(&comparison.skipped_files, paths.len(), self.strict)?;
+        let mut comparison = compare(&engine, &bundle, &questions, self.tolerance, &mut on)?;
+        comparison.skipped_files.extend_from_slice(labelled.skipped());
+        comparison.skipped = comparison.skipped_files.len();
+        let total = questions.paths().len() + labelled.skipped().len();
+        crate::progress::refuse(&comparison.skipped_files, total, self.strict)?;
         let passed = comparison.passed;
         let report = Report {
             comparison,
             bundle: file.facts(&bundle),
             split: self.split.map(SplitName::word),
+            what: What::of(&bundle.manifest().input),
         };
         print(context.global, "compare", &report, || text::compare(&report))?;
         Ok(passed.into())

@@ -11,9 +11,9 @@ use serde::Serialize;
 use crate::args::{Context, share};
 use crate::bundle_args::{EngineArgs, EngineName, SplitName, part};
 use crate::output::{Outcome, print};
-use crate::text;
+use crate::text::{self, What};
 
-/// Measure how good a bundle's answers are on labelled photos
+/// Measure how good a bundle's answers are on labelled photos or texts
 ///
 /// The bundle's references are replayed first. Exit status 1 if --at-least is
 /// missed.
@@ -33,7 +33,7 @@ pub struct Cmd {
     #[arg(long, value_name = "SHARE", value_parser = share)]
     at_least: Option<f64>,
 
-    /// A photo that can't be used is an error
+    /// An example that can't be used is an error
     #[arg(long)]
     strict: bool,
 
@@ -52,6 +52,8 @@ pub struct Report {
     pub skipped_files: Vec<Skipped>,
     pub bundle: BundleFacts,
     pub split: Option<&'static str>,
+    #[serde(skip)]
+    pub what: What,
     pub engine: EngineName,
     pub at_least: Option<f64>,
     pub passed: bool,
@@ -61,29 +63,31 @@ impl Cmd {
     pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
         let file = BundleFile::read(&self.bundle)?;
         let bundle = file.parse()?;
-        let dataset = part(context, &self.data, self.split)?.with_labels(bundle.labels()).map_err(
-            |label| {
-                anyhow!(
-                    "{} has label {label:?}, which the bundle does not know (it knows {})",
-                    self.data.display(),
-                    bundle.labels().names().join(", ")
-                )
-            },
-        )?;
-        let paths: Vec<_> = dataset.examples.iter().map(|e| e.path.as_path()).collect();
-        let answers = self.engine.answer(context, &file, &paths)?;
-        crate::progress::refuse(&answers.skipped, paths.len(), self.strict)?;
-        let evaluation = judge(&bundle, &dataset, &answers)?;
+        let part = part(context, &self.data, &bundle.manifest().input, self.split)?;
+        let labelled = part.with_labels(bundle.labels()).map_err(|label| {
+            anyhow!(
+                "{} has label {label:?}, which the bundle does not know (it knows {})",
+                self.data.display(),
+                bundle.labels().names().join(", ")
+            )
+        })?;
+        let questions = labelled.questions();
+        let answers = self.engine.answer(context, &file, &questions)?.of_known(questions.paths());
+        let skipped_files = [labelled.skipped(), &answers.skipped].concat();
+        let total = questions.paths().len() + labelled.skipped().len();
+        crate::progress::refuse(&skipped_files, total, self.strict)?;
+        let evaluation = judge(&bundle, labelled.dataset(), &answers)?;
         let passed = self.at_least.is_none_or(|least| evaluation.accuracy >= least);
         let report = Report {
             accuracy: evaluation.accuracy,
             baseline_accuracy: evaluation.baseline_accuracy,
             ece: evaluation.ece,
             evaluation,
-            skipped: answers.skipped.len(),
-            skipped_files: answers.skipped,
+            skipped: skipped_files.len(),
+            skipped_files,
             bundle: file.facts(&bundle),
             split: self.split.map(SplitName::word),
+            what: What::of(&bundle.manifest().input),
             engine: self.engine.name(),
             at_least: self.at_least,
             passed,

@@ -21,6 +21,7 @@ pub mod predict;
 pub mod rank;
 pub mod report;
 pub mod train;
+pub mod words;
 
 macro_rules! verbs {
     ($($variant:ident($module:ident) = $name:literal),* $(,)?) => {
@@ -48,6 +49,7 @@ macro_rules! verbs {
 verbs! {
     Doctor(doctor) = "doctor",
     Models(models) = "models",
+    Words(words) = "words",
     Inspect(inspect) = "inspect",
     Rank(rank) = "rank",
     Train(train) = "train",

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use graft_host::catalogue::{self, Entry, ModelFile};
+use graft_host::catalogue::{self, Content, Entry, ModelFile, VectorsSpec};
 use graft_spec::ImageSpec;
 use serde::Serialize;
 
@@ -38,7 +38,7 @@ enum Act {
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
     },
-    /// Put an ONNX file, or a network of Caffe, into the catalogue
+    /// Put an ONNX file, a network of Caffe, or word vectors into the catalogue
     ///
     /// On a terminal it asks for what the graph does not show; elsewhere that must
     /// be stated in flags.
@@ -85,7 +85,10 @@ pub struct Model {
     pub file_bytes: Option<u64>,
     pub multiply_adds: Option<u64>,
     pub parameters: Option<u64>,
-    pub input: ImageSpec,
+    /// Of a network.
+    pub input: Option<ImageSpec>,
+    /// Of word vectors.
+    pub words: Option<VectorsSpec>,
     pub sha256: String,
     pub fetch: Option<&'static str>,
 }
@@ -139,6 +142,10 @@ impl Cmd {
 }
 
 fn model(entry: &Entry) -> Model {
+    let (input, words) = match &entry.spec.content {
+        Content::Network { input, .. } => (Some(input.image.clone()), None),
+        Content::Words { words } => (None, Some(*words)),
+    };
     let cost = entry.cost();
     let (here, path, bytes) = match &entry.file {
         ModelFile::BuiltIn(bytes) => (true, None, Some(bytes.len() as u64)),
@@ -158,7 +165,8 @@ fn model(entry: &Entry) -> Model {
         file_bytes: bytes.or(cost.map(|c| c.bytes)),
         multiply_adds: cost.and_then(|c| c.multiply_adds),
         parameters: cost.map(|c| c.parameters),
-        input: entry.spec.input.image.clone(),
+        input,
+        words,
         sha256: entry.spec.sha256.clone(),
         fetch: entry.spec.fetch.as_ref().map(catalogue::Fetch::kind),
     }

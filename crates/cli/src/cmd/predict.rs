@@ -1,9 +1,13 @@
+use std::ffi::OsString;
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Args;
 use graft_host::Skipped;
+use graft_host::answer::Questions;
 use graft_host::bundle_file::{BundleFacts, BundleFile};
-use graft_spec::{Answer, Decision};
+use graft_spec::{Answer, Decision, Input};
 use serde::Serialize;
 
 use crate::args::Context;
@@ -11,24 +15,26 @@ use crate::bundle_args::{EngineArgs, EngineName};
 use crate::output::{Outcome, print};
 use crate::text;
 
-/// Say what a bundle sees in photos
+/// Say what a bundle sees in photos, or reads in texts
 ///
 /// The bundle's references are replayed first. A photo that can't be used is
-/// skipped and listed; it is an error if none can.
+/// skipped and listed; it is an error if none can. A text of whose words the bundle
+/// knows none is "unknown".
 #[derive(Args)]
 pub struct Cmd {
     /// The bundle
     bundle: PathBuf,
 
-    /// Photos
-    #[arg(required = true)]
-    photos: Vec<PathBuf>,
+    /// Photos; of a bundle about texts the texts themselves, or none, and then each
+    /// line of standard input is one
+    #[arg(value_name = "PHOTO|TEXT")]
+    examples: Vec<OsString>,
 
-    /// Labels to show a photo
+    /// Labels to show an example
     #[arg(long, value_name = "N", default_value_t = 3)]
     top: usize,
 
-    /// A photo that can't be used is an error
+    /// An example that can't be used is an error
     #[arg(long)]
     strict: bool,
 
@@ -48,8 +54,15 @@ pub struct Report {
 
 #[derive(Serialize)]
 pub struct Prediction {
-    #[serde(serialize_with = "graft_host::lossy::path")]
-    pub path: PathBuf,
+    /// `None` for a text.
+    #[serde(serialize_with = "graft_host::lossy::maybe_path")]
+    pub path: Option<PathBuf>,
+    /// `None` for a photo.
+    pub text: Option<String>,
+    /// Of a text.
+    pub words: Option<u32>,
+    /// Of them those that the bundle knows.
+    pub known_words: Option<u32>,
     /// `None` for unknown.
     pub answer: Option<String>,
     pub probability: f32,
@@ -67,25 +80,32 @@ impl Cmd {
     pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
         let file = BundleFile::read(&self.bundle)?;
         let bundle = file.parse()?;
-        let paths: Vec<&Path> = self.photos.iter().map(PathBuf::as_path).collect();
-        let answers = self.engine.answer(context, &file, &paths)?;
-        crate::progress::refuse(&answers.skipped, paths.len(), self.strict)?;
+        let asked = self.asked(&bundle.manifest().input)?;
+        let questions = asked.questions();
+        let answers = self.engine.answer(context, &file, &questions)?;
+        crate::progress::refuse(&answers.skipped, questions.paths().len(), self.strict)?;
         let Answer::Class(calibration) = &bundle.manifest().answer;
         let labels = bundle.labels();
         let predictions = answers
             .usable
             .iter()
             .zip(answers.logits.rows())
-            .zip(&answers.took)
-            .map(|((&index, logits), took)| {
+            .zip(answers.took.iter().zip(&answers.counts))
+            .map(|((&index, logits), (took, counts))| {
                 let mut probabilities = logits.to_vec();
-                let decision = calibration.decide(&mut probabilities);
+                let decision = match (calibration.decide(&mut probabilities), counts) {
+                    (_, Some(counts)) if counts.known == 0 => Decision::Unknown,
+                    (decision, _) => decision,
+                };
                 let mut order: Vec<usize> = (0..probabilities.len()).collect();
                 // Stable: of equal probabilities the lower index comes first, as
                 // it does in a decision.
                 order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
                 Prediction {
-                    path: self.photos[index].clone(),
+                    path: asked.path(index),
+                    text: asked.text(index),
+                    words: counts.map(|counts| counts.tokens),
+                    known_words: counts.map(|counts| counts.known),
                     answer: match decision {
                         Decision::Label(label) => Some(labels[label].to_owned()),
                         Decision::Unknown => None,
@@ -112,5 +132,71 @@ impl Cmd {
         };
         print(context.global, "predict", &report, || text::predict(&report))?;
         Ok(Outcome::Yes)
+    }
+}
+
+/// What was asked, by the kind that the bundle answers.
+enum Asked {
+    Photos(Vec<PathBuf>),
+    Texts { places: Vec<PathBuf>, texts: Vec<String> },
+}
+
+fn borrowed(paths: &[PathBuf]) -> Vec<&Path> {
+    paths.iter().map(PathBuf::as_path).collect()
+}
+
+impl Asked {
+    fn questions(&self) -> Questions<'_> {
+        match self {
+            Asked::Photos(paths) => Questions::Photos(borrowed(paths)),
+            Asked::Texts { places, texts } => Questions::Texts {
+                places: borrowed(places),
+                texts: texts.iter().map(String::as_str).collect(),
+            },
+        }
+    }
+
+    fn path(&self, index: usize) -> Option<PathBuf> {
+        match self {
+            Asked::Photos(paths) => Some(paths[index].clone()),
+            Asked::Texts { .. } => None,
+        }
+    }
+
+    fn text(&self, index: usize) -> Option<String> {
+        match self {
+            Asked::Photos(_) => None,
+            Asked::Texts { texts, .. } => Some(texts[index].clone()),
+        }
+    }
+}
+
+impl Cmd {
+    fn asked(&self, input: &Input) -> anyhow::Result<Asked> {
+        match input {
+            Input::Image(_) if self.examples.is_empty() => {
+                anyhow::bail!("name the photos to look at")
+            }
+            Input::Image(_) => Ok(Asked::Photos(self.examples.iter().map(PathBuf::from).collect())),
+            Input::Words(_) => {
+                let given = self.examples.iter().enumerate().map(|(at, text)| {
+                    let text = text.to_str().map(str::to_owned);
+                    text.with_context(|| format!("text {} is not UTF-8", at + 1))
+                });
+                let texts: Vec<String> = match self.examples.as_slice() {
+                    [] => std::io::stdin()
+                        .lock()
+                        .lines()
+                        .collect::<Result<_, _>>()
+                        .context("cannot read texts from standard input")?,
+                    _ => given.collect::<Result<_, _>>()?,
+                };
+                if texts.is_empty() {
+                    anyhow::bail!("there is no text: name some, or give them on standard input");
+                }
+                let places = (1..=texts.len()).map(|at| format!("text {at}").into()).collect();
+                Ok(Asked::Texts { places, texts })
+            }
+        }
     }
 }

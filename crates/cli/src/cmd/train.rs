@@ -7,17 +7,23 @@ use graft_host::Skipped;
 use graft_host::atomic::{check_writable, write_whole};
 use graft_host::backbone::{Backbone, Pool, Pretrained};
 use graft_host::bundle_file::{BundleFacts, BundleFile, is_bundle};
+use graft_host::catalogue::{self, Content};
 use graft_host::cuts::{Rule, cuts};
 use graft_host::engine::{Engine, cpu_features};
 use graft_host::examples::Dataset;
 use graft_host::features::FeatureOptions;
 use graft_host::finetune::EpochFacts;
+use graft_host::inspect::InputFacts;
 use graft_host::progress::Event;
+use graft_host::provider::Provider;
+use graft_host::stated::StatedInput;
+use graft_host::texts::{TextFacts, TextTask, Texts, train_texts};
 use graft_host::train::{
     ClassWeights, Evaluation, HeadRecipe, LinearRecipe, MlpRecipe, PathPoint, Recipe, Run, Setting,
     train,
 };
-use graft_spec::{ImageSpec, Name};
+use graft_host::vectors::{VectorsFile, is_customary, is_vectors};
+use graft_spec::Name;
 use serde::Serialize;
 
 use crate::args::{Context, ProviderArgs, part, share};
@@ -29,22 +35,28 @@ use crate::model_args::{CutsArgs, PoolName, pretrained};
 use crate::output::{Outcome, print};
 use crate::progress::Display;
 use crate::text;
+use crate::text_args::TextArgs;
+use crate::vectors_args::VectorsArgs;
 
-/// Learn a task from labelled photos and write a bundle
+/// Learn a task from labelled photos or texts and write a bundle
 ///
 /// Photos become features through the backbone, in ONNX Runtime; features that
 /// were computed before are found again. A head is trained on them, its strength
 /// chosen by cross-validation, its probabilities calibrated, and its answers
 /// measured on held-out photos. Backbone and head become one network, whose
 /// answers are verified in the device engine before the bundle is written.
+///
+/// With word vectors in the backbone's place the task is about texts: their words are
+/// looked up, and what is found is pooled. Everything from there on is the same.
 #[derive(Args)]
 pub struct Cmd {
     /// A folder with a sub-folder a class, or a .csv or .tsv with the columns
-    /// path and label, and optionally split, group and stratify
+    /// path and label, and optionally split, group and stratify. Of texts: a folder
+    /// of text files a class, or a .csv, .tsv or .jsonl with text for path
     data: PathBuf,
 
     /// The backbone: a name that `graft models` lists, a folder with a model.toml,
-    /// or an ONNX file
+    /// an ONNX file, or a file of word vectors
     #[arg(long, value_name = "MODEL", default_value = "mobilenet_v2")]
     model: String,
 
@@ -131,6 +143,12 @@ pub struct Cmd {
 
     #[command(flatten)]
     input: InputArgs,
+
+    #[command(flatten)]
+    texts: TextArgs,
+
+    #[command(flatten)]
+    vectors: VectorsArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -174,7 +192,7 @@ pub struct Report {
     pub labels: Vec<String>,
     pub bundle: BundleFacts,
     pub model: ModelFacts,
-    pub input: ImageSpec,
+    pub input: InputFacts,
     pub head: HeadFacts,
     pub provider: &'static str,
     pub onnx_runtime: String,
@@ -187,6 +205,7 @@ pub struct Report {
     pub reused: Reused,
     pub sweep: Option<Sweep>,
     pub fine_tuning: Option<TuningFacts>,
+    pub texts: Option<TextFacts>,
 }
 
 #[derive(Serialize)]
@@ -248,6 +267,9 @@ impl Cmd {
         refuse_to_overwrite(&self.output, &self.data)?;
         let recipe = self.recipe()?;
         let seed = recipe.seed;
+        if self.texts.is_stated() || self.is_about_texts(&locations) {
+            return self.run_texts(context, &locations, &recipe, start);
+        }
         let dataset = Dataset::open(&self.data)?;
         let labels = dataset.checked_labels(&self.data)?;
         let pretrained = pretrained(&self.model, &self.input, &self.image_size, &locations)?;
@@ -264,11 +286,7 @@ impl Cmd {
         };
 
         let mut display = Display::new(context);
-        if !dataset.unused_columns.is_empty() {
-            let columns = dataset.unused_columns.join(", ");
-            let _ = display
-                .show(Event::Note(&format!("columns that mean nothing to graft: {columns}")));
-        }
+        note_unused(&dataset.unused_columns, &mut display);
         let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
         let (backbone, sweep) = match (named, self.rule()) {
             (Some(backbone), _) => (backbone, None),
@@ -290,7 +308,9 @@ impl Cmd {
         {
             checkpoints.remove();
         }
-        let report = self.report(&backbone, sweep, &engine, &options, &recipe, run, start)?;
+        let made = Made { run, sweep, texts: None };
+        let threads = options.threads;
+        let report = self.report(made, &engine, &options.provider, threads, &recipe, start)?;
         print(context.global, "train", &report, || text::train::result(&report))?;
         Ok(Outcome::Yes)
     }
@@ -382,17 +402,78 @@ impl Cmd {
         Ok(pretrained.cut(self.at.as_deref(), pool)?)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a report of everything needs everything, once")]
+    /// A task about texts: [`Cmd::run`] from where the data set is opened.
+    fn run_texts(
+        &self,
+        context: &Context<'_>,
+        locations: &Locations,
+        recipe: &Recipe,
+        start: Instant,
+    ) -> anyhow::Result<Outcome> {
+        self.refuse_flags_of_photos(recipe)?;
+        let text_recipe = self.texts.recipe();
+        let texts = Texts::open(&self.data)?;
+        let labels = texts.dataset.checked_labels(&self.data)?;
+        let vectors = VectorsFile::named(&locations.models(), &self.model, self.vectors.stated())?;
+        let engine = Engine::load(&locations.onnx_runtime(context.global))?;
+        let provider = self.provider.provider(locations);
+        let mut display = Display::new(context);
+        note_unused(&texts.dataset.unused_columns, &mut display);
+        let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
+        let task = TextTask { vectors: &vectors, texts: &texts, labels: &labels };
+        let (run, facts) = train_texts(&engine, &provider, &task, recipe, &text_recipe, &mut on)?;
+        context.go_on()?;
+        write_whole(&self.output, &run.grafted.bytes)?;
+        let made = Made { run, sweep: None, texts: Some(facts) };
+        // Words are looked up by one.
+        let report = self.report(made, &engine, &provider, 1, recipe, start)?;
+        print(context.global, "train", &report, || text::train::result(&report))?;
+        Ok(Outcome::Yes)
+    }
+
+    /// Whether the backbone is word vectors.
+    fn is_about_texts(&self, locations: &Locations) -> bool {
+        let path = Path::new(&self.model);
+        if path.extension().is_some_and(|e| e == "onnx") {
+            return false;
+        }
+        if path.is_file() {
+            return is_vectors(path);
+        }
+        // What can't be found is an error where it is opened.
+        match catalogue::find(&locations.models(), &self.model) {
+            Ok(entry) => matches!(entry.spec.content, Content::Words { .. }),
+            Err(_) => is_customary(path),
+        }
+    }
+
+    fn refuse_flags_of_photos(&self, recipe: &Recipe) -> anyhow::Result<()> {
+        let stated = [
+            ("--at", self.at.is_some()),
+            ("--pool", self.cuts.pool != PoolName::Mean),
+            ("--max-latency-ms and --max-bytes", self.cuts.has_limits()),
+            ("--batch", self.batch.is_some()),
+            ("--fine-tune", recipe.fine_tuning.is_some()),
+            ("what describes a network's input", self.input.stated() != StatedInput::default()),
+        ];
+        match stated.iter().find(|(_, stated)| *stated) {
+            Some((flag, _)) => {
+                anyhow::bail!("{flag} is for networks, and {} is word vectors", self.model)
+            }
+            None => Ok(()),
+        }
+    }
+
     fn report(
         &self,
-        backbone: &Backbone,
-        sweep: Option<Sweep>,
+        made: Made,
         engine: &Engine,
-        options: &FeatureOptions,
+        provider: &Provider,
+        threads: usize,
         recipe: &Recipe,
-        run: Run,
         start: Instant,
     ) -> anyhow::Result<Report> {
+        let Made { run, sweep, texts } = made;
         let Run { grafted, evaluation, facts } = run;
         let file = BundleFile::of(&self.output, grafted.bytes);
         let bundle = file.facts(&file.parse()?);
@@ -423,13 +504,13 @@ impl Cmd {
             labels: facts.labels.names().to_vec(),
             bundle,
             model: ModelFacts {
-                name: backbone.origin.name.clone(),
-                sha256: backbone.origin.sha256.to_string(),
-                licence: backbone.origin.licence.clone(),
-                at: backbone.at.clone(),
-                feature_length: backbone.feature_length,
+                name: facts.origin.name,
+                sha256: facts.origin.sha256.to_string(),
+                licence: facts.origin.licence,
+                at: facts.at,
+                feature_length: facts.feature_length,
             },
-            input: facts.input,
+            input: facts.input.into(),
             head: HeadFacts {
                 kind: match self.head {
                     HeadName::Linear => "linear",
@@ -441,10 +522,10 @@ impl Cmd {
                 unknown_below: facts.calibration.unknown_below,
                 path: facts.path.into_iter().map(path_facts).collect(),
             },
-            provider: options.provider.name(),
+            provider: provider.name(),
             onnx_runtime: engine.version().to_owned(),
             cpu: cpu_features(),
-            threads: options.threads,
+            threads,
             seed: recipe.seed,
             features_cached: facts.features.cached,
             features_computed: facts.features.computed,
@@ -475,7 +556,22 @@ impl Cmd {
                     }
                 },
             ),
+            texts,
         })
+    }
+}
+
+/// What came of a run, by either way.
+struct Made {
+    run: Run,
+    sweep: Option<Sweep>,
+    texts: Option<TextFacts>,
+}
+
+fn note_unused(columns: &[String], display: &mut Display<'_>) {
+    if !columns.is_empty() {
+        let note = format!("columns that mean nothing to graft: {}", columns.join(", "));
+        let _ = display.show(Event::Note(&note));
     }
 }
 

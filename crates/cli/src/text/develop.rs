@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use super::{bytes, count, evaluation, skipped};
+use super::{What, bytes, count, evaluation, skipped};
 use crate::cmd::develop::Report;
 
 pub fn result(r: &Report) -> String {
@@ -12,7 +12,7 @@ pub fn result(r: &Report) -> String {
         r.trained,
         r.tested
     );
-    text += &evaluation(&r.evaluation);
+    text += &evaluation(&r.evaluation, What::Photos);
     text += &skipped(&r.skipped_files);
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
     let _ = writeln!(

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use graft_host::Skipped;
 use graft_host::train::Evaluation;
+use graft_spec::Input;
 
 use crate::cmd;
 
@@ -15,6 +16,7 @@ pub mod models;
 pub mod rank;
 pub mod report;
 pub mod train;
+pub mod words;
 
 /// `14.0 MB`: powers of 1000, as disks and downloads are counted.
 pub fn bytes(n: u64) -> String {
@@ -70,8 +72,38 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// What examples are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Photos,
+    Texts,
+}
+
+impl What {
+    pub fn of(input: &Input) -> What {
+        match input {
+            Input::Image(_) => What::Photos,
+            Input::Words(_) => What::Texts,
+        }
+    }
+
+    pub fn one(self) -> &'static str {
+        match self {
+            What::Photos => "photo",
+            What::Texts => "text",
+        }
+    }
+
+    pub fn plural(self) -> &'static str {
+        match self {
+            What::Photos => "photos",
+            What::Texts => "texts",
+        }
+    }
+}
+
 /// The part that `train` and `evaluate` share.
-pub fn evaluation(e: &Evaluation) -> String {
+pub fn evaluation(e: &Evaluation, what: What) -> String {
     let mut text = String::new();
     let [low, high] = e.accuracy_interval;
     let _ = writeln!(
@@ -117,7 +149,7 @@ pub fn evaluation(e: &Evaluation) -> String {
             ]
         })
         .collect();
-    text += &table(&["class", "photos", "precision", "recall", "F1"], &rows);
+    text += &table(&["class", what.plural(), "precision", "recall", "F1"], &rows);
     text.push('\n');
     text += &confusion(e);
     text
@@ -146,9 +178,10 @@ fn confusion(e: &Evaluation) -> String {
 
 pub fn evaluate(r: &cmd::evaluate::Report) -> String {
     let split = r.split.map_or(String::new(), |s| format!(", split {s}"));
-    let mut text = format!("\n{} on {} photos{split}\n\n", r.bundle.name, r.evaluation.examples);
-    text += &evaluation(&r.evaluation);
-    text += &skipped(&r.skipped_files);
+    let mut text =
+        format!("\n{} on {} {}{split}\n\n", r.bundle.name, r.evaluation.examples, r.what.plural());
+    text += &evaluation(&r.evaluation, r.what);
+    text += &skipped_of(&r.skipped_files, r.what);
     if let Some(least) = r.at_least {
         let verdict = if r.passed { "reached" } else { "missed" };
         let _ = writeln!(text, "\n  at least {} was asked for: {verdict}", percent(least));
@@ -160,10 +193,18 @@ pub fn evaluate(r: &cmd::evaluate::Report) -> String {
 const SKIPPED_LISTED: usize = 20;
 
 pub fn skipped(files: &[Skipped]) -> String {
+    skipped_of(files, What::Photos)
+}
+
+pub fn skipped_of(files: &[Skipped], what: What) -> String {
+    let one = match what {
+        What::Photos => "file",
+        What::Texts => "text",
+    };
     let mut text = match files.len() {
         0 => return String::new(),
-        1 => "\n  1 file could not be used and was skipped:\n".to_owned(),
-        n => format!("\n  {n} files could not be used and were skipped:\n"),
+        1 => format!("\n  1 {one} could not be used and was skipped:\n"),
+        n => format!("\n  {n} {one}s could not be used and were skipped:\n"),
     };
     for file in files.iter().take(SKIPPED_LISTED) {
         let _ = writeln!(text, "    {}: {}", file.path.display(), file.reason);
@@ -184,16 +225,36 @@ pub fn predict(r: &cmd::predict::Report) -> String {
             .map(|t| format!("{} {}", t.label, percent(t.probability.into())))
             .collect();
         let top = if top.is_empty() { String::new() } else { format!("   ({})", top.join(", ")) };
-        let _ = writeln!(text, "{}: {answer}{top}", p.path.display());
+        let subject = match (&p.path, &p.text) {
+            (Some(path), _) => path.display().to_string(),
+            (None, text) => shortened(text.as_deref().unwrap_or_default()),
+        };
+        let _ = writeln!(text, "{subject}: {answer}{top}");
     }
     text += &skipped(&r.skipped_files);
     text
 }
 
+/// As much of a text as tells it from others, in one line.
+fn shortened(text: &str) -> String {
+    let line: Vec<&str> = text.split_whitespace().collect();
+    let line = line.join(" ");
+    match line.char_indices().nth(SHOWN_OF_A_TEXT) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+const SHOWN_OF_A_TEXT: usize = 60;
+
 pub fn compare(r: &cmd::compare::Report) -> String {
     let c = &r.comparison;
-    let mut text =
-        format!("\n{}: the same {} photos in two engines\n\n", r.bundle.name, c.examples);
+    let mut text = format!(
+        "\n{}: the same {} {} in two engines\n\n",
+        r.bundle.name,
+        c.examples,
+        r.what.plural()
+    );
     let _ = writeln!(
         text,
         "  largest difference   {:.1e} of a probability, {:.1e} of a logit (tolerance {:.0e})",
@@ -201,16 +262,23 @@ pub fn compare(r: &cmd::compare::Report) -> String {
     );
     let _ = writeln!(text, "  different answers    {} (and {} ties)", c.disagreements, c.ties);
     text.push('\n');
-    let ms = |v: f64| format!("{v:.1} ms");
+    let ms = |v: f64| match r.what {
+        What::Photos => format!("{v:.1} ms"),
+        What::Texts => format!("{v:.3} ms"),
+    };
     let row = |name: &str, l: &graft_host::compare::Latency| {
         vec![format!("{name} ({})", l.version), ms(l.median_ms), ms(l.p95_ms)]
     };
+    let (one, preparing) = match r.what {
+        What::Photos => ("one photo, one thread", "decoding, resizing"),
+        What::Texts => ("one text, one thread", "looking words up"),
+    };
     text += &table(
-        &["one photo, one thread", "median", "95th percentile"],
+        &[one, "median", "95th percentile"],
         &[
             row("ONNX Runtime", &c.onnxruntime),
             row("device engine", &c.device),
-            vec!["decoding, resizing".into(), ms(c.preparation_median_ms), String::new()],
+            vec![preparing.into(), ms(c.preparation_median_ms), String::new()],
         ],
     );
     for d in c.disagreeing.iter().take(10) {
@@ -224,7 +292,7 @@ pub fn compare(r: &cmd::compare::Report) -> String {
             d.margin
         );
     }
-    text += &skipped(&c.skipped_files);
+    text += &skipped_of(&c.skipped_files, r.what);
     let verdict = match (c.passed, c.disagreements) {
         (true, _) => "the device gives the host's answers".to_owned(),
         (false, 0) => format!("PROBABILITIES DIFFER by more than {:.0e}", c.tolerance),

@@ -15,7 +15,7 @@ pub fn list(r: &ListReport) -> String {
                 m.file_bytes.map_or(String::new(), bytes),
                 m.multiply_adds.map_or(String::new(), count),
                 m.parameters.map_or(String::new(), count),
-                format!("{}×{}", m.input.width, m.input.height),
+                input(m),
                 here(m).to_owned(),
                 m.licence.clone(),
             ]
@@ -75,6 +75,14 @@ pub fn seen(seen: &Seen, cut_open: bool) -> String {
         };
     }
     text
+}
+
+fn input(m: &Model) -> String {
+    match (&m.input, &m.words) {
+        (Some(image), _) => format!("{}×{}", image.width, image.height),
+        (None, Some(words)) => format!("{} words", count(words.count)),
+        (None, None) => String::new(),
+    }
 }
 
 fn here(m: &Model) -> &'static str {

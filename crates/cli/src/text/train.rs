@@ -4,28 +4,33 @@ use std::time::Duration;
 
 use graft_host::finetune::EpochFacts;
 
-use super::{bytes, count, evaluation, skipped, table};
+use graft_host::texts::TextFacts;
+
+use super::{What, bytes, count, evaluation, percent, skipped_of, table};
 use crate::cmd::train::Report;
 
 pub fn result(r: &Report) -> String {
+    let what = if r.texts.is_some() { What::Texts } else { What::Photos };
     let mut text = format!(
-        "\n{}: {} classes, {} photos to learn from, {} held out\n\n",
+        "\n{}: {} classes, {} {} to learn from, {} held out\n\n",
         r.bundle.name,
         r.labels.len(),
         r.trained,
+        what.plural(),
         r.tested
     );
     if let Some(sweep) = &r.sweep {
         text += &super::cuts::sweep(sweep);
         text.push('\n');
     }
-    text += &evaluation(&r.evaluation);
-    text += &skipped(&r.skipped_files);
+    text += &evaluation(&r.evaluation, what);
+    text += &skipped_of(&r.skipped_files, what);
     if !r.duplicates_across_split.is_empty() {
         let _ = writeln!(
             text,
-            "\n  {} photos are on both sides of the split, byte for byte (listed in --json)",
-            r.duplicates_across_split.len()
+            "\n  {} {} are on both sides of the split, byte for byte (listed in --json)",
+            r.duplicates_across_split.len(),
+            what.plural()
         );
     }
     text.push('\n');
@@ -33,16 +38,19 @@ pub fn result(r: &Report) -> String {
     text.push('\n');
     text += &head(r);
     text += &tuned(r);
-    let _ = writeln!(
-        text,
-        "  backbone   {} up to {}, {} features, licence {}",
-        r.model.name, r.model.at, r.model.feature_length, r.model.licence
-    );
+    text += &match &r.texts {
+        Some(facts) => words(r, facts),
+        None => format!(
+            "  backbone   {} up to {}, {} features, licence {}\n",
+            r.model.name, r.model.at, r.model.feature_length, r.model.licence
+        ),
+    };
     let macs = r.reused.multiply_adds.map_or("unknown".to_owned(), count);
     let _ = writeln!(
         text,
-        "  network    {} parameters, {macs} multiply-adds a photo",
-        count(r.reused.parameters)
+        "  network    {} parameters, {macs} multiply-adds a {}",
+        count(r.reused.parameters),
+        what.one()
     );
     let _ = writeln!(
         text,
@@ -59,33 +67,64 @@ pub fn result(r: &Report) -> String {
     text
 }
 
+fn words(r: &Report, t: &TextFacts) -> String {
+    let mut text = format!(
+        "  vectors    {}, {} words of {}, licence {}\n",
+        r.model.name, t.table_words, t.source_words, r.model.licence
+    );
+    let _ = writeln!(
+        text,
+        "  table      {} words of the texts and {} others as {}, {}",
+        t.task_words,
+        t.table_words - t.task_words,
+        t.precision,
+        bytes(t.table_bytes as u64)
+    );
+    if let Some(exact) = t.f32_accuracy {
+        let _ = writeln!(text, "  rounding   accuracy {} with f32", percent(exact));
+    }
+    let _ = writeln!(
+        text,
+        "  unknown    {} of the words learned from, {} of those held out",
+        percent(t.unknown_train),
+        percent(t.unknown_test)
+    );
+    text
+}
+
 fn time(r: &Report) -> String {
     let seconds = |s: f64| format!("{s:.2} s");
     let rest = r.total_seconds
         - r.features_seconds
         - r.head_seconds
         - r.fine_tune_seconds.unwrap_or(0.0)
+        - r.texts.as_ref().map_or(0.0, |texts| texts.vectors_seconds)
         - r.bundle_seconds;
     let features = match (r.features_cached, r.features_computed) {
         (0, _) => "features".to_owned(),
         (cached, 0) => format!("features (all {cached} found again)"),
         (cached, computed) => format!("features ({cached} found again, {computed} computed)"),
     };
-    let mut rows = vec![
-        vec![features, seconds(r.features_seconds)],
-        vec![
-            format!("  reading, decoding, resizing (over {} threads)", r.threads),
-            seconds(r.preparation_seconds),
-        ],
-        vec![
-            format!(
-                "  in ONNX Runtime {} on {} (over {} threads)",
-                r.onnx_runtime, r.provider, r.threads
-            ),
-            seconds(r.inference_seconds),
-        ],
-        vec!["head, cross-validation included".to_owned(), seconds(r.head_seconds)],
-    ];
+    let mut rows = vec![vec![features, seconds(r.features_seconds)]];
+    match &r.texts {
+        Some(texts) => {
+            rows.insert(0, vec!["reading word vectors".to_owned(), seconds(texts.vectors_seconds)])
+        }
+        None => rows.extend([
+            vec![
+                format!("  reading, decoding, resizing (over {} threads)", r.threads),
+                seconds(r.preparation_seconds),
+            ],
+            vec![
+                format!(
+                    "  in ONNX Runtime {} on {} (over {} threads)",
+                    r.onnx_runtime, r.provider, r.threads
+                ),
+                seconds(r.inference_seconds),
+            ],
+        ]),
+    }
+    rows.push(vec!["head, cross-validation included".to_owned(), seconds(r.head_seconds)]);
     if let Some(tuning) = r.fine_tune_seconds {
         rows.push(vec![format!("fine-tuning ({} epochs)", epochs(r)), seconds(tuning)]);
     }

@@ -3,10 +3,11 @@ use std::path::{Path, PathBuf};
 use graft_onnx::{Graph, GraphError, Pool};
 use graft_spec::Name;
 
-use super::{Entry, InputSpec, ModelFile, ModelSpec, OutputSpec};
+use super::{Content, Entry, InputSpec, ModelFile, ModelSpec, OutputSpec};
 use crate::atomic::{WriteError, write_whole};
 use crate::digest::Digest;
 use crate::onnx_file;
+use crate::vectors::VectorsError;
 
 /// A model that could not be added.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,9 @@ pub enum AddError {
     /// Not a usable ONNX file.
     #[error("{}", path.display())]
     Graph { path: PathBuf, source: Box<GraphError> },
+    /// Not usable word vectors.
+    #[error("{0}")]
+    Vectors(#[from] Box<VectorsError>),
     /// It is there already.
     #[error("there is a model {name} already")]
     Exists { name: Name },
@@ -72,14 +76,7 @@ pub(super) fn add_bytes(
     };
     let cost = super::cost::count(graph, bytes.len(), &input, &output).map_err(fail)?;
     let target = folder.join(about.name.as_str());
-    // Taken, and be it by a model that is built in or whose file is broken.
-    let free = matches!(
-        super::find(folder, about.name.as_str()),
-        Err(super::CatalogueError::Unknown { .. })
-    );
-    if !free {
-        return Err(AddError::Exists { name: about.name });
-    }
+    free(folder, &about.name)?;
     let file = format!("{}.onnx", about.name);
     let spec = ModelSpec {
         name: about.name,
@@ -89,8 +86,7 @@ pub(super) fn add_bytes(
         file: file.clone(),
         sha256: Digest::of(bytes).to_string(),
         cost: Some(cost),
-        input,
-        output,
+        content: Content::Network { input, output },
         fetch: None,
     };
     let text = toml::to_string(&spec).expect("a model.toml has only strings, numbers and tables");
@@ -100,4 +96,12 @@ pub(super) fn add_bytes(
     write_whole(&target.join(&file), bytes)?;
     write_whole(&target.join("model.toml"), text.as_bytes())?;
     Ok(Entry { spec, file: ModelFile::At(target.join(file)) })
+}
+
+/// Nobody has the name, and be it a model that is built in or whose file is broken.
+pub(super) fn free(folder: &Path, name: &Name) -> Result<(), AddError> {
+    match super::find(folder, name.as_str()) {
+        Err(super::CatalogueError::Unknown { .. }) => Ok(()),
+        _ => Err(AddError::Exists { name: name.clone() }),
+    }
 }

@@ -1,6 +1,6 @@
 use graft_onnx::{Graph, GraphError, Pool};
 
-use super::{Cost, Entry, InputSpec, OutputSpec};
+use super::{Content, Cost, Entry, InputSpec, OutputSpec};
 use crate::stated::sized;
 
 /// Counts what a model costs up to its features.
@@ -29,9 +29,10 @@ impl Entry {
     /// open it.
     pub fn cost(&self) -> Option<Cost> {
         self.spec.cost.or_else(|| {
+            let Content::Network { input, output } = &self.spec.content else { return None };
             let bytes = self.read().ok()?;
             let graph = Graph::parse(&bytes).ok()?;
-            count(graph, bytes.len(), &self.spec.input, &self.spec.output).ok()
+            count(graph, bytes.len(), input, output).ok()
         })
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::position::Positions;
 use super::{CatalogueError, Fetch, SpecProblem};
 use crate::digest::Digest;
+use crate::vectors::Format;
 
 /// A `model.toml`, as docs/format.md describes it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,29 +21,59 @@ pub struct ModelSpec {
     pub origin: String,
     /// SPDX expression or a sentence.
     pub licence: String,
-    /// The ONNX file's plain name, beside the `model.toml`.
+    /// The file's plain name, beside the `model.toml`.
     pub file: String,
     /// Of that file, in hex.
     pub sha256: String,
     /// What the model costs; `None`: to be counted in the graph.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
-    /// How a photo becomes its input.
-    pub input: InputSpec,
-    /// Which of its tensors are which.
-    pub output: OutputSpec,
+    /// What it is.
+    #[serde(flatten)]
+    pub content: Content,
     /// Where the file comes from, if it isn't beside the `model.toml`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fetch: Option<Fetch>,
+}
+
+/// What a model is, told by the sections of its `model.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Content {
+    /// A network, in ONNX.
+    Network {
+        /// How a photo becomes its input.
+        input: InputSpec,
+        /// Which of its tensors are which.
+        output: OutputSpec,
+    },
+    /// Word vectors.
+    Words {
+        /// What they are.
+        words: VectorsSpec,
+    },
+}
+
+/// The `[words]` of a `model.toml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VectorsSpec {
+    /// How the file is written.
+    pub format: Format,
+    /// Words in it.
+    pub count: u64,
+    /// Numbers a word.
+    pub dimensions: usize,
 }
 
 /// The `[cost]` of a `model.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cost {
-    /// Of the ONNX file.
+    /// Of the file.
     pub bytes: u64,
-    /// Of one photo, up to the features; `None` if some node can't be counted.
+    /// Of one photo, up to the features; `None` if some node can't be counted, or it
+    /// is no network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multiply_adds: Option<u64>,
     /// Trained numbers up to the features.
@@ -100,7 +131,7 @@ impl ModelSpec {
         })
     }
 
-    pub(super) fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         self.sha256.parse().expect("checked when it was parsed")
     }
 }
@@ -109,15 +140,26 @@ impl ModelSpec {
 /// in the file a value stood.
 fn read(text: &str) -> Result<ModelSpec, (usize, SpecProblem)> {
     let (mut root, positions) = Positions::of(text)?;
-    let input = root.take("input").ok_or_else(|| positions.missing("input"))?;
-    let (tensor, image) = positions.input(input)?;
-    let output = root.take("output").map(|t| positions.section("output", t)).transpose()?;
+    let words = root.take("words").map(|t| positions.section("words", t)).transpose()?;
+    let content = match words {
+        Some(words) => Content::Words { words },
+        None => {
+            let input = root.take("input").ok_or_else(|| positions.missing("input"))?;
+            let (tensor, image) = positions.input(input)?;
+            let output = root.take("output").map(|t| positions.section("output", t)).transpose()?;
+            let input = InputSpec { tensor, image };
+            Content::Network { input, output: output.unwrap_or_default() }
+        }
+    };
     let cost = root.take("cost").map(|t| positions.section("cost", t)).transpose()?;
     let fetch = root.take("fetch").map(|t| positions.fetch(t)).transpose()?;
     let Top { name, title, origin, licence, file, sha256 } = positions.top(root)?;
 
     let at = |key: &str, problem| (positions.line_of(key), problem);
-    image.check().map_err(|e| at(&format!("input.{}", e.field), SpecProblem::Field(e)))?;
+    if let Content::Network { input, .. } = &content {
+        let check = input.image.check();
+        check.map_err(|e| at(&format!("input.{}", e.field), SpecProblem::Field(e)))?;
+    }
     let plain = Path::new(&file).file_name() == Some(file.as_ref());
     if !plain {
         return Err(at("file", SpecProblem::FileName { file }));
@@ -137,16 +179,5 @@ fn read(text: &str) -> Result<ModelSpec, (usize, SpecProblem)> {
             return Err(at("fetch.url", SpecProblem::Url { url: url.to_owned(), problem }));
         }
     }
-    Ok(ModelSpec {
-        name,
-        title,
-        origin,
-        licence,
-        file,
-        sha256,
-        cost,
-        input: InputSpec { tensor, image },
-        output: output.unwrap_or_default(),
-        fetch,
-    })
+    Ok(ModelSpec { name, title, origin, licence, file, sha256, cost, content, fetch })
 }

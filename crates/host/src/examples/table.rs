@@ -3,13 +3,15 @@ use std::path::{Path, PathBuf};
 
 use super::{Dataset, DatasetError, LineProblem, Named, Split, with_indices};
 
-struct Columns {
-    path: usize,
-    label: usize,
-    split: Option<usize>,
-    group: Option<usize>,
-    stratum: Option<usize>,
-    unused: Vec<String>,
+/// Where a table has what.
+pub(crate) struct Columns {
+    /// The path, or the text.
+    pub(crate) subject: usize,
+    pub(crate) label: usize,
+    pub(crate) split: Option<usize>,
+    pub(crate) group: Option<usize>,
+    pub(crate) stratum: Option<usize>,
+    pub(crate) unused: Vec<String>,
 }
 
 /// A header `path,label[,split][,group][,stratify]` and a line a photo.
@@ -20,7 +22,8 @@ pub(super) fn open(table: &Path, delimiter: u8) -> Result<Dataset, DatasetError>
         .trim(csv::Trim::All)
         .from_path(table)
         .map_err(|e| wrong(table, e))?;
-    let columns = columns(table, reader.headers().map_err(|e| wrong(table, e))?)?;
+    let header = reader.headers().map_err(|e| wrong(table, e))?;
+    let columns = Columns::of(table, header, "path")?;
 
     let mut named: Vec<Named> = Vec::new();
     let mut lines: Vec<u64> = Vec::new();
@@ -35,12 +38,12 @@ pub(super) fn open(table: &Path, delimiter: u8) -> Result<Dataset, DatasetError>
         };
         let optional = |column: Option<usize>| column.map(|c| &record[c]).filter(|v| !v.is_empty());
         let label = required(columns.label, "label")?.to_owned();
-        let path = folder.join(required(columns.path, "path")?);
+        let path = folder.join(required(columns.subject, "path")?);
         let split = match optional(columns.split) {
             None => None,
-            Some("train") => Some(Split::Train),
-            Some("test") => Some(Split::Test),
-            Some(other) => return Err(fail(LineProblem::Split(other.to_owned()))),
+            Some(word) => {
+                Some(Split::of(word).ok_or_else(|| fail(LineProblem::Split(word.to_owned())))?)
+            }
         };
         if let Some(&first) = seen.get(&path)
             && named[first].label != label
@@ -69,30 +72,38 @@ pub(super) fn open(table: &Path, delimiter: u8) -> Result<Dataset, DatasetError>
     Ok(with_indices(named, columns.unused))
 }
 
-fn columns(table: &Path, header: &csv::StringRecord) -> Result<Columns, DatasetError> {
-    // Spreadsheets put a byte order mark before the first name.
-    let name = |i: usize| header[i].trim_start_matches('\u{feff}');
-    let find = |wanted: &str| (0..header.len()).find(|&i| name(i).eq_ignore_ascii_case(wanted));
-    let required = |column: &'static str| {
-        find(column).ok_or_else(|| DatasetError::MissingColumn {
-            path: table.to_path_buf(),
-            column,
-            found: (0..header.len()).map(name).collect::<Vec<_>>().join(", "),
+impl Columns {
+    /// `subject` is what an example is: `path` or `text`.
+    pub(crate) fn of(
+        table: &Path,
+        header: &csv::StringRecord,
+        subject: &'static str,
+    ) -> Result<Columns, DatasetError> {
+        // Spreadsheets put a byte order mark before the first name.
+        let name = |i: usize| header[i].trim_start_matches('\u{feff}');
+        let find = |wanted: &str| (0..header.len()).find(|&i| name(i).eq_ignore_ascii_case(wanted));
+        let required = |column: &'static str| {
+            find(column).ok_or_else(|| DatasetError::MissingColumn {
+                path: table.to_path_buf(),
+                column,
+                subject,
+                found: (0..header.len()).map(name).collect::<Vec<_>>().join(", "),
+            })
+        };
+        let known = [subject, "label", "split", "group", "stratify"];
+        Ok(Columns {
+            subject: required(subject)?,
+            label: required("label")?,
+            split: find("split"),
+            group: find("group"),
+            stratum: find("stratify"),
+            unused: (0..header.len())
+                .map(name)
+                .filter(|n| !known.iter().any(|k| n.eq_ignore_ascii_case(k)))
+                .map(str::to_owned)
+                .collect(),
         })
-    };
-    let known = ["path", "label", "split", "group", "stratify"];
-    Ok(Columns {
-        path: required("path")?,
-        label: required("label")?,
-        split: find("split"),
-        group: find("group"),
-        stratum: find("stratify"),
-        unused: (0..header.len())
-            .map(name)
-            .filter(|n| !known.iter().any(|k| n.eq_ignore_ascii_case(k)))
-            .map(str::to_owned)
-            .collect(),
-    })
+    }
 }
 
 /// All missing photos at once: a wrong folder shows in the count.
@@ -110,7 +121,7 @@ fn missing(table: &Path, named: &[Named], lines: &[u64]) -> Result<(), DatasetEr
     }
 }
 
-fn wrong(table: &Path, error: csv::Error) -> DatasetError {
+pub(crate) fn wrong(table: &Path, error: csv::Error) -> DatasetError {
     let path = table.to_path_buf();
     let line = error.position().map_or(0, csv::Position::line);
     match error.into_kind() {

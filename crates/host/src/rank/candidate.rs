@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::backbone::{OpenEntryError, Pretrained, open_entry};
-use crate::catalogue::{self, CatalogueError, Entry, ModelFile};
+use crate::catalogue::{self, CatalogueError, Content, Entry, ModelFile};
 use crate::stated::StatedInput;
 
 /// A pretrained network that may be a source, not yet opened.
@@ -41,7 +41,7 @@ impl Candidate {
         }
     }
 
-    /// All of the catalogue whose files are here.
+    /// All networks of the catalogue whose files are here.
     ///
     /// # Errors
     ///
@@ -49,7 +49,11 @@ impl Candidate {
     pub fn here(folder: &Path) -> Result<Vec<Candidate>, CatalogueError> {
         let listing = catalogue::list(folder)?;
         let models = listing.models.into_iter();
-        let here = models.filter(|entry| !matches!(entry.file, ModelFile::Fetchable(_)));
+        let here = models.filter(|entry| {
+            // Word vectors see nothing in photos.
+            matches!(entry.spec.content, Content::Network { .. })
+                && !matches!(entry.file, ModelFile::Fetchable(_))
+        });
         let here = here.map(|entry| Candidate::Model(Box::new(entry)));
         let broken = listing.broken.into_iter();
         let broken = broken.map(|b| Candidate::Broken { name: b.name, error: b.error });

@@ -170,7 +170,7 @@ impl<'a> Learners<'a> {
             _ => even_batch(learned, given.batch),
         };
         Ok(Network {
-            graph: join(self.backbone, &head)?,
+            graph: join(self.backbone.graph(), &head)?,
             backbone: self.backbone.clone(),
             recipe: FineTuning { seed: lesson.seed, batch, ..given.clone() },
             statistics: Statistics::Frozen,

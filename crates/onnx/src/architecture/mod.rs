@@ -4,6 +4,7 @@
 
 mod layers;
 mod pixels;
+mod rows;
 
 use layers::Layers;
 

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use graft_bundle::{Bundle, Contents, ModelPart, Reference, References};
+use graft_host::answer::Questions;
 use graft_host::backbone::Backbone;
 use graft_host::compare::compare;
 use graft_input::{Preparer, synthetic, tensor_sha256};
@@ -21,7 +22,8 @@ pub fn report(setting: &Setting, folder: &Path) -> anyhow::Result<()> {
     let bytes = bundle(&setting.backbone)?;
     let paths = jpegs::list(&jpegs::folder_of(folder, jpegs::SIZES[0]))?;
     let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).take(PHOTOS).collect();
-    let compared = compare(&setting.engine, &Bundle::parse(&bytes)?, &paths, 1e-4, &mut |_| {
+    let photos = Questions::Photos(paths.clone());
+    let compared = compare(&setting.engine, &Bundle::parse(&bytes)?, &photos, 1e-4, &mut |_| {
         ControlFlow::Continue(())
     })?;
     let (host, device) = (compared.onnxruntime, compared.device);

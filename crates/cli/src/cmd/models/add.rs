@@ -3,16 +3,20 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use graft_host::catalogue::{self, About, Entry, InputSpec};
-use graft_host::stated;
+use graft_host::progress::Event;
+use graft_host::stated::{self, StatedInput};
+use graft_host::vectors::{self, VectorsFile, is_vectors};
 use graft_spec::Name;
 
 use super::{ask, caffe};
 use crate::args::Context;
 use crate::input_args::InputArgs;
+use crate::progress::Display;
+use crate::vectors_args::VectorsArgs;
 
 #[derive(Args)]
 pub struct Add {
-    /// The ONNX file, or Caffe's prototxt
+    /// The ONNX file, Caffe's prototxt, or a file of word vectors
     file: PathBuf,
 
     #[command(flatten)]
@@ -40,11 +44,19 @@ pub struct Add {
 
     #[command(flatten)]
     input: InputArgs,
+
+    #[command(flatten)]
+    vectors: VectorsArgs,
 }
 
 impl Add {
     pub fn run(self, models: &Path, context: &Context<'_>) -> anyhow::Result<Entry> {
-        let stem = self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let caffe = self.caffe.files(&self.file)?;
+        let is_words = caffe.is_none() && is_vectors(&self.file);
+        let stem = match is_words {
+            true => vectors::stem(&self.file),
+            false => self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        };
         let name = Name::new(self.name.unwrap_or(stem))
             .context("the file's name is no name for a model; state one with --name")?;
         let stated = self.input.stated();
@@ -56,11 +68,20 @@ impl Add {
             licence,
             features: self.at,
         };
-        if let Some(files) = self.caffe.files(&self.file)? {
-            let licence = match (ask::somebody(context), self.licence) {
-                (Some(mut person), licence) => person.licence(licence)?,
-                (None, licence) => licence.context(NO_LICENCE)?,
-            };
+        if is_words {
+            let licence = licence(context, self.licence)?;
+            if stated != StatedInput::default() || !asks_where {
+                anyhow::bail!(
+                    "word vectors have no input to describe and no place to cut: leave those flags out"
+                );
+            }
+            let file = VectorsFile::of_file(&self.file, self.vectors.stated())?;
+            let mut display = Display::new(context);
+            let mut on = |event: Event<'_>| display.show(event);
+            return Ok(catalogue::add_words(models, &file, about(licence), &mut on)?);
+        }
+        if let Some(files) = caffe {
+            let licence = licence(context, self.licence)?;
             return caffe::add(context, models, &files, about(licence), &stated);
         }
         let (licence, input) = match ask::somebody(context) {
@@ -75,13 +96,21 @@ impl Add {
     }
 }
 
+/// As stated, or as a person at the terminal says.
+fn licence(context: &Context<'_>, stated: Option<String>) -> anyhow::Result<String> {
+    match ask::somebody(context) {
+        Some(mut person) => Ok(person.licence(stated)?),
+        None => stated.context(NO_LICENCE),
+    }
+}
+
 const NO_LICENCE: &str = "the licence of the weights is to be stated, with --licence MIT or a sentence; --licence \"not known\" is one too";
 
 /// Without a person to ask, everything that the graph doesn't show must be stated.
 fn unattended(
     file: &Path,
     licence: Option<String>,
-    stated: &stated::StatedInput,
+    stated: &StatedInput,
 ) -> anyhow::Result<(String, InputSpec)> {
     let input = stated::of_file(file, stated)?;
     Ok((licence.context(NO_LICENCE)?, input))

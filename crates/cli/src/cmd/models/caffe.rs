@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use graft_host::catalogue::caffe::{self, Files};
-use graft_host::catalogue::{About, Entry};
+use graft_host::catalogue::{About, Content, Entry};
 use graft_host::progress::Event;
 use graft_host::stated::StatedInput;
 
@@ -50,7 +50,10 @@ pub fn add(
     stated: &StatedInput,
 ) -> anyhow::Result<Entry> {
     let added = caffe::add(models, files, about, stated)?;
-    let image = &added.entry.spec.input.image;
+    let Content::Network { input, .. } = &added.entry.spec.content else {
+        unreachable!("a network was added")
+    };
+    let image = &input.image;
     if let Some([rows, columns]) = added.mean_cropped_from {
         let text = format!(
             "the mean image is {columns}x{rows}; the mean of its centre, {}x{}, is subtracted from each channel",
