@@ -18,7 +18,7 @@ BENCH_ARGS ?=
 # Name another library on the command line: make test ORT_DYLIB_PATH=/path/to/libonnxruntime.so
 export ORT_DYLIB_PATH := $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 
-.PHONY: all build setup demo demo-sources demo-develop elpv test check device board soak lint fmt docs bench fuzz clean distclean help
+.PHONY: all build setup demo demo-sources demo-develop demo-text elpv test check device board soak lint fmt docs bench fuzz clean distclean help
 
 all: build ## the same as build
 
@@ -36,6 +36,9 @@ demo-sources: setup build ## solar cells: which source, and how much of it (15 m
 
 demo-develop: setup build ## Fashion-MNIST: a source of one's own, and what it brings where photos are few (15 minutes)
 	@PATH="$(TARGET_DIR)/release:$$PATH" tests/demo/develop.sh
+
+demo-text: setup build ## mails: spam or not, with GloVe's word vectors (2 minutes)
+	@PATH="$(TARGET_DIR)/release:$$PATH" $(PYTHON) tests/demo/text.py
 
 elpv: setup build ## solar cells: fine-tuning on the three published splits (an hour)
 	@PATH="$(TARGET_DIR)/release:$$PATH" $(PYTHON) tests/demo/elpv.py
