@@ -60,11 +60,11 @@ fn answers_as_onnx_runtime_does() {
         assert_eq!(answer.features[..2], [0.6342324, 0.36814472]);
         assert_eq!(answer.features.len(), 16);
         close(answer.logits, &[1.6350557, 3.8567438, -0.18647787, 6.036646]);
-        close(answer.probabilities, &[0.04080819, 0.17947003, 0.012116, 0.76760578]);
+        close(answer.probabilities, &[0.04080819, 0.17947003, 0.012116, 0.767_605_8]);
         assert_eq!((answer.label(), answer.text), (Some("weather"), counts(6, 6)));
 
         let answer = model.predict_text("Pay the TAX on a loan!").unwrap();
-        close(answer.probabilities, &[0.00509439, 0.99101462, 0.00179936, 0.00209162]);
+        close(answer.probabilities, &[0.00509439, 0.991_014_6, 0.00179936, 0.00209162]);
         assert_eq!((answer.label(), answer.text), (Some("money"), counts(7, 7)));
 
         let answer = model.predict_text("ice-cold soup").unwrap();
@@ -79,7 +79,7 @@ fn a_text_of_unknown_words_is_unknown() {
     for (text, found) in [("qwerty", counts(1, 0)), ("", counts(0, 0)), ("\u{fffd}", counts(1, 0))]
     {
         let answer = model.predict_text(text).unwrap();
-        close(answer.probabilities, &[0.14719589, 0.55841233, 0.14719589, 0.14719589]);
+        close(answer.probabilities, &[0.14719589, 0.558_412_3, 0.14719589, 0.14719589]);
         assert_eq!((answer.decision, answer.text), (Decision::Unknown, found), "{text:?}");
     }
     // Whatever the calibration says.
