@@ -264,9 +264,8 @@ fn what_is_wrong_with_data_flags_or_vectors_is_said() {
     sandbox.assert_no_remains();
 
     train(&sandbox, "").done();
-    sandbox.write("photos/a/1.png", "x");
-    sandbox.write("photos/b/1.png", "x");
-    sandbox.run("rank photos --models tiny.txt").refuses(&[]);
+    let no_photos = ["no column \"path\"", "word vectors for --model"];
+    sandbox.run("train texts.csv -o t.graft").refuses(&no_photos);
     sandbox.run("bench task.graft").refuses(&["about texts"]);
 }
 
