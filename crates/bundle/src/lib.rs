@@ -21,6 +21,7 @@
 //!             width: 224,
 //!             height: 224,
 //!             fit: Fit::Stretch,
+//!             resize: None,
 //!             layout: Layout::Nchw,
 //!             colour: Colour::Rgb,
 //!             scale: 255.0,

@@ -89,9 +89,10 @@ pub fn write(contents: &Contents<'_>) -> Result<Vec<u8>, BundleError> {
     Ok(bytes)
 }
 
-/// The minor version that brought an input.
+/// The minor version that has all of an input.
 fn since_input(input: &Input) -> u16 {
     match input {
+        Input::Image(image) if image.resize.is_some() => 3,
         Input::Image(_) => 0,
         Input::Words(_) => 2,
     }

@@ -105,6 +105,7 @@ impl Pretrained {
             layout: Some(input.image.layout),
             colour: Some(input.image.colour),
             fit: Some(input.image.fit),
+            resize: input.image.resize,
             scale: Some(input.image.scale),
             mean: Some(input.image.mean.clone()),
             std: Some(input.image.std.clone()),
@@ -148,7 +149,7 @@ impl Pretrained {
     /// out when it is cut.
     pub fn with_image_size(self, width: u32, height: u32) -> Result<Pretrained, BackboneError> {
         let name = || self.origin.name.clone();
-        let input = ImageSpec { width, height, ..self.input.clone() };
+        let input = self.input.with_size(width, height);
         input
             .check()
             .map_err(|source| BackboneError::Input { name: name(), source: source.into() })?;

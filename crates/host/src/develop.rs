@@ -168,6 +168,7 @@ fn input(development: &Development) -> ImageSpec {
         width: development.size[0],
         height: development.size[1],
         fit: Fit::Stretch,
+        resize: None,
         layout: Layout::Nchw,
         colour: development.colour,
         scale: 255.0,

@@ -15,6 +15,7 @@
 //!     width: 4,
 //!     height: 2,
 //!     fit: Fit::Letterbox,
+//!     resize: None,
 //!     layout: Layout::Nchw,
 //!     colour: Colour::Grey,
 //!     scale: 255.0,

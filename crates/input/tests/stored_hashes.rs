@@ -15,6 +15,7 @@ struct Case {
     picture: (u64, u32, u32),
     tensor: (u32, u32),
     fit: Fit,
+    resize: Option<[u32; 2]>,
     layout: Layout,
     colour: Colour,
     scale: f32,
@@ -27,6 +28,7 @@ fn digest(case: &Case) -> String {
         width: case.tensor.0,
         height: case.tensor.1,
         fit: case.fit,
+        resize: case.resize,
         layout: case.layout,
         colour: case.colour,
         scale: case.scale,
@@ -47,6 +49,7 @@ fn prepared_tensors_are_the_same_in_every_build() {
         picture,
         tensor,
         fit,
+        resize: None,
         layout,
         colour,
         scale,
@@ -135,6 +138,19 @@ fn prepared_tensors_are_the_same_in_every_build() {
             "c0f70e43abadf66675e80c22fe9b577777bf6d0e3833e6ab1f922dc98204a7c6",
         ),
     ];
+    let larger = Case {
+        resize: Some([256, 256]),
+        ..case(
+            (11, 1024, 768),
+            (224, 224),
+            Crop,
+            Nchw,
+            Rgb,
+            255.0,
+            "d4b1005053119ea78b82ab6e23ea58f3e9408edba9f3898851e9d16c88e15b7a",
+        )
+    };
+    let cases = cases.into_iter().chain([larger]).collect::<Vec<_>>();
     let wrong: Vec<_> = cases
         .iter()
         .enumerate()

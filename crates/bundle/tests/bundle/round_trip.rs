@@ -31,10 +31,13 @@ prop_compose! {
         mean in prop::array::uniform3(finite()),
         std in prop::array::uniform3(positive()),
         background in any::<[u8; 3]>(),
+        margins in prop::option::of([any::<prop::sample::Index>(), any::<prop::sample::Index>()]),
     ) -> ImageSpec {
         let channels = colour.channels();
         let (mean, std) = (mean[..channels].to_vec(), std[..channels].to_vec());
-        ImageSpec { width, height, fit, layout, colour, scale, mean, std, background }
+        let side = |least: u32, index: prop::sample::Index| least + index.index(4097 - least as usize) as u32;
+        let resize = margins.map(|[right, below]| [side(width, right), side(height, below)]);
+        ImageSpec { width, height, fit, resize, layout, colour, scale, mean, std, background }
     }
 }
 
@@ -253,6 +256,9 @@ fn the_version_is_the_least_that_has_all() {
     contents.models.push(part);
     contents.manifest.forms.push(Form { format: ModelFormat::Nnef, ..view.form.clone() });
     assert_eq!(minor(&contents), 1);
+    let Input::Image(image) = &mut contents.manifest.input else { panic!("about pictures") };
+    image.resize = Some([4096, 4096]);
+    assert_eq!(minor(&contents), 3);
     contents.manifest.input = Input::Words(WordsSpec {
         tokens: Tokeniser::Words { lowercase: true },
         pooling: Pooling::Mean,

@@ -101,7 +101,11 @@ fn inside(b: &BundleInside) -> String {
             s.height,
             word(&s.colour),
             word(&s.layout),
-            word(&s.fit),
+            match s.resize {
+                None => word(&s.fit),
+                Some([width, height]) =>
+                    format!("{} to {width}×{height}, its centre", word(&s.fit)),
+            },
             s.scale,
             s.mean,
             s.std

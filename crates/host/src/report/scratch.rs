@@ -35,11 +35,10 @@ impl Default for Scratch {
 impl Scratch {
     /// As the backbone's, but smaller and in planes.
     pub(super) fn input(&self, backbone: &ImageSpec) -> ImageSpec {
+        let side = |side: u32| side.min(self.side);
         ImageSpec {
-            width: backbone.width.min(self.side),
-            height: backbone.height.min(self.side),
             layout: Layout::Nchw,
-            ..backbone.clone()
+            ..backbone.with_size(side(backbone.width), side(backbone.height))
         }
     }
 
