@@ -315,6 +315,7 @@ fn whole(
     let input = complete(&graph, stated)
         .map_err(|source| BackboneError::Input { name: origin.name.clone(), source })?;
     let graph = sized(graph, &input)
+        .and_then(Graph::upgraded)
         .map_err(|e| BackboneError::Graph { name: origin.name.clone(), source: Box::new(e) })?;
     let graph = graph.with_dynamic_batch();
     Ok(Pretrained { origin, input: input.image, output: output.clone(), graph, resized: false })

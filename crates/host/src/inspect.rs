@@ -234,6 +234,12 @@ fn inspect_graph(path: &Path, bytes: &[u8], cuts: bool) -> Result<Inspection, In
         .map_err(|e| InspectError::Graph { path: path.to_path_buf(), source: Box::new(e) })?;
     let summary = graph.summary();
     let inputs = graph.inputs();
+    let device = match graph.clone().upgraded() {
+        Ok(same) if same.opset() == graph.opset() => device_of_graph(&whole, &inputs),
+        // What would be run.
+        Ok(upgraded) => device_of_graph(&upgraded.to_bytes(), &inputs),
+        Err(error) => Device { runs: Some(false), problem: Some(error.to_string()) },
+    };
     Ok(Inspection {
         kind: Kind::Onnx,
         path: path.to_path_buf(),
@@ -259,7 +265,7 @@ fn inspect_graph(path: &Path, bytes: &[u8], cuts: bool) -> Result<Inspection, In
                 count: o.count,
             })
             .collect(),
-        device: device_of_graph(&whole, &inputs),
+        device,
         inputs: inputs.into_iter().map(tensor).collect(),
         outputs: graph.outputs().into_iter().map(tensor).collect(),
         classifier: graph.classifier().ok().map(|c| Classifier {

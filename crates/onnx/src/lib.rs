@@ -61,6 +61,7 @@ mod resize;
 mod summary;
 mod taps;
 mod tensor;
+mod upgrade;
 
 pub use architecture::{Architecture, Design};
 pub use autodiff::{
