@@ -359,6 +359,7 @@ pub(crate) fn usable_features(
 fn nearest_runnable(backbone: &Backbone) -> Option<String> {
     let runs = |point: &graft_onnx::CutPoint| {
         let below = backbone.graph().clone().pooled_features(&point.tensor, Pool::Mean);
+        let below = below.map(Graph::with_dynamic_batch);
         let shape = backbone.input.shape(1);
         below.is_ok_and(|graph| graft_runtime::check_onnx(&graph.to_bytes(), shape).is_ok())
     };
