@@ -4,6 +4,7 @@
 //! and decoding of one photo run beside the network on another, and on a
 //! processor no core ever waits for another: the whole costs what its parts cost.
 
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -172,10 +173,18 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     if metadata.is_dir() {
         return Err("is a folder".to_owned());
     }
+    let too_large = |found: &str| format!("has {found} bytes, at most {LARGEST_FILE} are read");
     if metadata.len() > LARGEST_FILE {
-        return Err(format!("has {} bytes, at most {LARGEST_FILE} are read", metadata.len()));
+        return Err(too_large(&metadata.len().to_string()));
     }
-    std::fs::read(path).map_err(fail)
+    // A pipe or a device has no length, and may have no end.
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    let file = std::fs::File::open(path).map_err(fail)?;
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(too_large("more"));
+    }
+    Ok(bytes)
 }
 
 /// The pixels of a photo, or why not.
