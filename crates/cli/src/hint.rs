@@ -136,6 +136,9 @@ fn features(error: &FeaturesError) -> Option<String> {
         FeaturesError::Batch { exported, .. } => Some(format!("use --batch {exported}")),
         FeaturesError::Cache(_) => Some(CACHE.to_owned()),
         FeaturesError::Network(error) => network(error),
+        FeaturesError::Spill(_) => {
+            Some("make room there, or name a folder on another disk with XDG_CACHE_HOME".to_owned())
+        }
         _ => None,
     }
 }

@@ -72,7 +72,7 @@ pub(crate) fn for_each<W: Worker>(
     stage: Stage,
     workers: Vec<W>,
     on: OnEvent<'_>,
-    mut keep: impl FnMut(usize, &W::Result) -> Result<(), W::Error>,
+    mut keep: impl FnMut(usize, &mut W::Result) -> Result<(), W::Error>,
 ) -> Result<Done<W::Result, W>, Stopped<W::Error>> {
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
@@ -102,8 +102,8 @@ pub(crate) fn for_each<W: Worker>(
         for (done, (index, result)) in (1..).zip(receiver) {
             let mut go_on = ControlFlow::Continue(());
             match result {
-                Ok(result) => {
-                    if let Err(error) = keep(index, &result) {
+                Ok(mut result) => {
+                    if let Err(error) = keep(index, &mut result) {
                         failure.get_or_insert(Stopped::Failed(error));
                         stop.store(true, Ordering::Relaxed);
                     }

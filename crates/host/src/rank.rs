@@ -300,9 +300,10 @@ impl Task<'_> {
         let division = divide(&usable, self.recipe.folds, self.recipe.seed)
             .map_err(|e| Failure::All(RankError::Split(e)))?;
         let labels: Vec<usize> = usable.iter().map(|e| e.label).collect();
+        let rows = made.rows.view();
         let seen = Seen {
-            features: made.rows.slice(s![.., columns]),
-            logits: logits.map(|columns| made.rows.slice(s![.., columns])),
+            features: rows.slice(s![.., columns]),
+            logits: logits.map(|columns| rows.slice(s![.., columns])),
             labels: &labels,
             classes: self.labels.names().len(),
         };
@@ -377,7 +378,9 @@ fn taps(pretrained: &Pretrained, part: &Backbone) -> Taps {
 fn whose(error: FeaturesError) -> Failure {
     match error {
         FeaturesError::Cancelled => Failure::All(RankError::Cancelled),
-        FeaturesError::Cache(_) => Failure::All(RankError::Features(error)),
+        FeaturesError::Cache(_) | FeaturesError::Spill(_) => {
+            Failure::All(RankError::Features(error))
+        }
         FeaturesError::Network(_)
         | FeaturesError::Batch { .. }
         | FeaturesError::NotFinite { .. } => Failure::Source(SourceError::Features(error)),

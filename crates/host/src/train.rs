@@ -13,12 +13,11 @@ use graft_learn::{
 pub use graft_learn::{ClassWeights, Evaluation, LinearRecipe, MlpRecipe, PathPoint, Setting};
 use graft_onnx::{Graph, Summary};
 use graft_spec::{Calibration, Input, Labels, Name, SpecError};
-use ndarray::Axis;
 
 use crate::backbone::{Backbone, Origin, Pool};
 use crate::engine::Engine;
 use crate::examples::{Dataset, Example};
-use crate::features::{FeatureCost, FeatureOptions, Features, FeaturesError, features};
+use crate::features::{FeatureCost, FeatureOptions, Features, FeaturesError, SpillError, features};
 use crate::finetune::{self, Checkpoints, FineTuneError, FineTuning, SupplyError, TuningFacts};
 use crate::graft::{Description, GraftError, Grafted, Subject, bundle, join};
 use crate::photos::Skipped;
@@ -358,6 +357,7 @@ pub(crate) fn usable_features(
 /// The highest cut of a backbone up to which the device engine runs it.
 fn nearest_runnable(backbone: &Backbone) -> Option<String> {
     let runs = |point: &graft_onnx::CutPoint| {
+        // A batch that something above fixed may be free without it.
         let below = backbone.graph().clone().pooled_features(&point.tensor, Pool::Mean);
         let below = below.map(Graph::with_dynamic_batch);
         let shape = backbone.input.shape(1);
@@ -424,7 +424,7 @@ pub(crate) fn learn(
 ) -> Result<(Trained, Calibration, Evaluation), RunError> {
     let labels_of = |side: &[usize]| side.iter().map(|&i| usable[i].label).collect::<Vec<_>>();
     let (train_labels, test_labels) = (labels_of(&sides.train), labels_of(&sides.test));
-    let train_rows = features.rows.select(Axis(0), &sides.train);
+    let train_rows = features.rows.select(&sides.train).map_err(spilled)?;
     let classes = labels.names().len();
     let examples =
         Examples::new(train_rows.view(), &train_labels, classes).map_err(RunError::Examples)?;
@@ -461,7 +461,9 @@ pub(crate) fn learn(
     let calibration =
         graft_learn::calibrate(trained.out_of_fold_logits.view(), &train_labels, recipe.answered)
             .map_err(RunError::Calibration)?;
-    let logits = trained.head.logits(features.rows.select(Axis(0), &sides.test).view());
+    drop(train_rows);
+    let test_rows = features.rows.select(&sides.test).map_err(spilled)?;
+    let logits = trained.head.logits(test_rows.view());
     let targets =
         Targets { labels: &test_labels, names: labels, majority: majority(&train_labels, classes) };
     let evaluation = graft_learn::evaluate(logits.view(), &targets, &calibration)
@@ -514,7 +516,7 @@ fn fine_tune(
     };
     let labels_of = |part: &[usize]| part.iter().map(|&i| usable[i].label).collect::<Vec<_>>();
     let (train_labels, classes) = (labels_of(&parts.train), labels.names().len());
-    let rows = features.rows.select(Axis(0), &parts.train);
+    let rows = features.rows.select(&parts.train).map_err(spilled)?;
     let examples =
         Examples::new(rows.view(), &train_labels, classes).map_err(RunError::Examples)?;
     let head = graft_learn::fit_linear(&examples, strength, linear).map_err(RunError::Head)?.head;
@@ -574,6 +576,10 @@ pub(crate) fn of_tuning(error: FineTuneError) -> RunError {
         }
         other => RunError::FineTune(other),
     }
+}
+
+fn spilled(error: SpillError) -> RunError {
+    RunError::Features(error.into())
 }
 
 /// The most frequent class, the first if several are.

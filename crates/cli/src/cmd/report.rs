@@ -170,6 +170,7 @@ impl Cmd {
             threads: context.global.threads(),
             batch: None,
             cache: (!self.no_cache).then(|| locations.features()),
+            spill: Some(locations.spill()),
         };
         let mut display = Display::new(context);
         let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };

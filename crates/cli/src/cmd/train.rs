@@ -283,6 +283,7 @@ impl Cmd {
             threads: context.global.threads(),
             batch: self.batch.map(usize::from),
             cache: (!self.no_cache).then(|| locations.features()),
+            spill: Some(locations.spill()),
         };
 
         let mut display = Display::new(context);

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use graft_learn::{Examples, Head, LinearRecipe, Progress, TrainError, temperature, train_linear};
 use graft_onnx::{Batch, Graph, Statistics};
 use graft_spec::{Calibration, Labels};
-use ndarray::Axis;
 
 use super::plan::Plan;
 use super::trials::{Learnt, Lesson, Method};
@@ -14,7 +13,7 @@ use super::{ReportError, ReportRecipe};
 use crate::backbone::Backbone;
 use crate::engine::Engine;
 use crate::examples::Example;
-use crate::features::{FeatureOptions, Features};
+use crate::features::{FeatureOptions, Features, SpillError};
 use crate::finetune::{FineTuning, Watch, watch};
 use crate::graft::join;
 use crate::progress::{Event, OnEvent, Stage};
@@ -81,7 +80,7 @@ impl<'a> Learners<'a> {
     ) -> Result<Learnt, ReportError> {
         if lesson.method == Method::Frozen {
             let Solved { head, calibration } = self.head(lesson, on)?;
-            let rows = self.features.rows.select(Axis(0), lesson.test);
+            let rows = self.features.rows.select(lesson.test).map_err(spilled)?;
             return Ok(Learnt { logits: vec![head.logits(rows.view())], calibration });
         }
         let network = self.network(lesson, on)?;
@@ -184,7 +183,7 @@ impl<'a> Learners<'a> {
         }
         let chosen: Vec<&Example> = lesson.train.iter().map(|&i| self.examples[i]).collect();
         let labels: Vec<usize> = chosen.iter().map(|e| e.label).collect();
-        let rows = self.features.rows.select(Axis(0), lesson.train);
+        let rows = self.features.rows.select(lesson.train).map_err(spilled)?;
         let examples = Examples::new(rows.view(), &labels, self.labels.names().len())
             .map_err(ReportError::Examples)?;
         let folds = divide(&chosen, self.recipe.folds, lesson.seed).map_err(ReportError::Split)?;
@@ -222,6 +221,10 @@ fn even_batch(examples: usize, wanted: usize) -> usize {
     let empty = |batches: usize| batches * examples.div_ceil(batches) - examples;
     let batches = (fewest..=2 * fewest).min_by_key(|&batches| empty(batches)).unwrap_or(1);
     examples.div_ceil(batches).max(1)
+}
+
+fn spilled(error: SpillError) -> ReportError {
+    ReportError::Features(error.into())
 }
 
 #[cfg(test)]

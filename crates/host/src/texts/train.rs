@@ -131,7 +131,7 @@ pub fn train_texts(
     check_classes(labels, &usable, &sides, skipped.len())?;
     let wall = start.elapsed();
     let mut features = Features {
-        rows: rows.select(Axis(0), &known),
+        rows: rows.select(Axis(0), &known).into(),
         photos: known.iter().map(|&i| Digest::of(texts.texts[i].as_bytes())).collect(),
         usable: known,
         skipped,
@@ -168,7 +168,13 @@ pub fn train_texts(
         let table = words.table(TablePrecision::F32)?;
         let rows = words.pooled(&table, &texts.texts, on)?.rows;
         let rows = rows.select(Axis(0), &features.usable);
-        let mut exact = Features { rows, ..features.clone() };
+        let mut exact = Features {
+            rows: rows.into(),
+            usable: features.usable.clone(),
+            photos: features.photos.clone(),
+            skipped: features.skipped.clone(),
+            ..features
+        };
         take_common_out(&mut exact, &sides, text_recipe.pooling);
         let (_, _, evaluation) = learn(&exact, &usable, &sides, labels, recipe, on)?;
         facts.f32_accuracy = Some(evaluation.accuracy);
@@ -294,11 +300,14 @@ fn among(planned: &Sides, known: &[usize]) -> Sides {
 /// Takes out what weighted rows of all texts learned from have in common.
 fn take_common_out(features: &mut Features, sides: &Sides, pooling: Pooling) -> Option<Common> {
     let weighted = pooling == Pooling::Weighted;
-    let common = weighted.then(|| Common::of(&features.rows.select(Axis(0), &sides.train)));
-    if let Some(common) = &common {
-        common.remove(&mut features.rows);
+    if !weighted {
+        return None;
     }
-    common
+    let mut rows = features.rows.view().to_owned();
+    let common = Common::of(&rows.select(Axis(0), &sides.train));
+    common.remove(&mut rows);
+    features.rows = rows.into();
+    Some(common)
 }
 
 fn unknown_share(counts: &[Counts], side: &[usize]) -> f64 {
