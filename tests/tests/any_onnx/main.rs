@@ -56,9 +56,10 @@ fn the_oldest_and_the_newest_operator_sets_answer_as_they_should() {
         let graph = graft_onnx::Graph::parse(&bytes).unwrap();
         assert_eq!(format!("opset_{}", graph.opset()), name);
         let upgraded = graph.upgraded().unwrap();
-        for graph in [upgraded.clone(), upgraded.simplified()] {
+        // Weights that others were folded into round otherwise.
+        for (graph, tolerance) in [(upgraded.clone(), 1e-6), (upgraded.simplified(), 1e-5)] {
             let found = PROOF.answer(&graph, [1, 3, 16, 16], "prob");
-            let near = found.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 1e-6);
+            let near = found.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= tolerance);
             assert!(found.len() == 4 && near, "{name}: {found:?}, expected {expected:?}");
         }
     }
