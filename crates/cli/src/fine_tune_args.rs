@@ -66,7 +66,7 @@ impl FineTuneArgs {
     /// with what the flags say.
     pub fn fine_tuning(&self, shared: &Shared) -> anyhow::Result<Option<FineTuning>> {
         let mut recipe = match (&self.learn.recipe, &self.fine_tune) {
-            (Some(path), _) => FineTuning::read(path)?,
+            (Some(path), _) => FineTuning::read(path, &FineTuning::default())?,
             (None, Some(_)) => FineTuning::default(),
             (None, None) => {
                 if let Some(flag) = self.stray() {
@@ -116,14 +116,20 @@ impl LearnArgs {
         epochs: Option<u16>,
         seed: Option<u64>,
     ) -> anyhow::Result<FineTuning> {
+        let defaults = FineTuning::from_nothing();
         let mut recipe = match &self.recipe {
-            Some(path) => FineTuning::read(path)?,
-            None => FineTuning::from_nothing(),
+            Some(path) => FineTuning::read(path, &defaults)?,
+            None => defaults,
         };
+        if recipe.from != From::All {
+            anyhow::bail!(
+                "the recipe tunes from {} on; a network that begins from nothing learns whole: leave `from` out of the recipe",
+                recipe.from
+            );
+        }
         self.say(&mut recipe, &Shared { epochs, seed, class_weights: None });
         // There is no head apart from the network, nor a part that is frozen.
         recipe.rates.head = recipe.rates.backbone;
-        recipe.from = From::All;
         recipe.check()?;
         Ok(recipe)
     }

@@ -191,13 +191,14 @@ impl Cmd {
 
     fn recipe(&self) -> anyhow::Result<ReportRecipe> {
         let quick = |slow: usize, quick: usize| if self.quick { quick } else { slow };
+        let defaults = FineTuning {
+            from: From::Last(quick(3, 1)),
+            epochs: quick(8, 4),
+            ..FineTuning::default()
+        };
         let mut fine_tuning = match &self.recipe {
-            Some(path) => FineTuning::read(path)?,
-            None => FineTuning {
-                from: From::Last(quick(3, 1)),
-                epochs: quick(8, 4),
-                ..FineTuning::default()
-            },
+            Some(path) => FineTuning::read(path, &defaults)?,
+            None => defaults,
         };
         if let Some(from) = &self.fine_tune {
             fine_tuning.from = from.clone();
