@@ -109,11 +109,20 @@ pub fn develop(
     let planned = sides(&all, development.test_share, development.folds, recipe.seed)
         .map_err(RunError::Sides)?;
     check_classes(labels, &all, &planned, 0)?;
-    finetune::split(&all, &planned.train, labels, recipe).map_err(RunError::FineTune)?;
+    let parts =
+        finetune::split(&all, &planned.train, labels, recipe).map_err(RunError::FineTune)?;
     let input = input(development);
     let design = network(development, labels.names().len());
     let backbone = whole(design.clone(), "developed", &input)?;
-    finetune::check(&backbone, recipe).map_err(RunError::FineTune)?;
+    finetune::check(&finetune::Outline {
+        backbone: &backbone,
+        joined: &design,
+        recipe,
+        statistics: STATISTICS,
+        examples: parts.train.len(),
+        checkpoints: Some(checkpoints),
+    })
+    .map_err(RunError::FineTune)?;
 
     // One pass reads every photo, and gives the naive model what it learns from.
     let [width, height] = development.size.map(|side| side as usize);

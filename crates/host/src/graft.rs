@@ -3,13 +3,14 @@
 use graft_bundle::{Bundle, BundleError, Contents, ModelPart, Reference, References};
 use graft_input::words::{TableError, TextPreparer, WordTable, synthetic_text};
 use graft_input::{Preparer, synthetic, tensor_sha256};
-use graft_learn::Head;
+use graft_learn::{Dense, Head};
 use graft_onnx::{DenseLayer, FEATURES, Graph, GraphError, HeadWeights, LOGITS};
 use graft_runtime::{Model, OpenError};
 use graft_spec::{
     Answer, Calibration, Form, ImageSpec, Input, Labels, Manifest, ModelFormat, Name, Precision,
     Provenance, Tolerance, WordsSpec,
 };
+use ndarray::{Array1, Array2};
 
 use crate::causes::with_causes;
 use crate::engine::{Engine, Network, NetworkError};
@@ -125,6 +126,17 @@ pub fn join(features: &Graph, head: &Head) -> Result<Graph, GraftError> {
         .collect();
     let head = HeadWeights { layers };
     Ok(features.clone().append_head(&head).map_err(Box::new)?)
+}
+
+/// As [`join`], with a head that says nothing yet: for what can be known of a network
+/// before its head.
+pub(crate) fn join_blank(
+    features: &Graph,
+    feature_length: usize,
+    classes: usize,
+) -> Result<Graph, GraftError> {
+    let weights = Array2::zeros((classes, feature_length));
+    join(features, &Head { layers: vec![Dense { weights, bias: Array1::zeros(classes) }] })
 }
 
 /// Makes a bundle of a joined network: runs the references in ONNX Runtime,

@@ -20,7 +20,7 @@ use crate::engine::Engine;
 use crate::examples::{Dataset, Example};
 use crate::features::{FeatureCost, FeatureOptions, Features, FeaturesError, features};
 use crate::finetune::{self, Checkpoints, FineTuneError, FineTuning, SupplyError, TuningFacts};
-use crate::graft::{Description, GraftError, Grafted, Subject, bundle, join};
+use crate::graft::{Description, GraftError, Grafted, Subject, bundle, join, join_blank};
 use crate::photos::Skipped;
 use crate::progress::{Event, OnEvent, Stage};
 use crate::provider::Provider;
@@ -207,9 +207,19 @@ pub fn train(
     let all: Vec<&Example> = dataset.examples.iter().collect();
     let planned = sides(&all, recipe.test_share, recipe.folds, recipe.seed)?;
     check_classes(labels, &all, &planned, 0)?;
-    if let Some((fine_tuning, _)) = &recipe.fine_tuning {
-        finetune::check(backbone, fine_tuning).map_err(RunError::FineTune)?;
-        finetune::split(&all, &planned.train, labels, fine_tuning).map_err(RunError::FineTune)?;
+    if let Some((fine_tuning, checkpoints)) = &recipe.fine_tuning {
+        let parts = finetune::split(&all, &planned.train, labels, fine_tuning)
+            .map_err(RunError::FineTune)?;
+        let classes = labels.names().len();
+        finetune::check(&finetune::Outline {
+            backbone,
+            joined: &join_blank(backbone.graph(), backbone.feature_length, classes)?,
+            recipe: fine_tuning,
+            statistics: TUNED_STATISTICS,
+            examples: parts.train.len(),
+            checkpoints: Some(checkpoints),
+        })
+        .map_err(RunError::FineTune)?;
     }
     graft_runtime::check_onnx(&backbone.graph().to_bytes(), backbone.input.shape(1)).map_err(
         |source| {
@@ -493,6 +503,10 @@ pub(crate) struct Outcome {
     pub(crate) tuning: Option<Tuning>,
 }
 
+/// What batch normalisation does while a backbone is tuned: the statistics of a small
+/// task are worse than the source's, and a batch's worse still.
+pub(crate) const TUNED_STATISTICS: graft_onnx::Statistics = graft_onnx::Statistics::Frozen;
+
 /// Solves a head on what is learned from alone, at the strength that was chosen on
 /// the whole training part, and tunes the network from there.
 fn fine_tune(
@@ -529,9 +543,7 @@ fn fine_tune(
         classes,
         recipe,
         options: place.options,
-        // Those of a small task are worse than the source's, and a batch's worse
-        // still.
-        statistics: graft_onnx::Statistics::Frozen,
+        statistics: TUNED_STATISTICS,
         checkpoints: place.checkpoints,
     };
     let tuned = finetune::tune(&task, on).map_err(of_tuning)?;

@@ -18,6 +18,7 @@ mod forward;
 mod frozen;
 mod memory;
 mod parts;
+mod plan;
 mod rates;
 mod recipe;
 mod start;
@@ -26,7 +27,7 @@ mod watch;
 
 use std::path::PathBuf;
 
-use graft_onnx::{Graph, GraphError, StateRole, Statistics, StepOptions, StepState, TrainingStep};
+use graft_onnx::{Graph, GraphError, StateRole, Statistics, StepState, TrainingStep};
 use graft_spec::Labels;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,7 @@ use self::checkpoint::{Belongs, Shelf};
 use self::forward::Forward;
 use self::frozen::Frozen;
 pub(crate) use self::parts::Parts;
+use self::plan::Plan;
 use self::supply::Supply;
 pub(crate) use self::watch::{Watch, watch};
 use crate::backbone::Backbone;
@@ -162,10 +164,14 @@ pub(crate) struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// Examples of a step: those of the recipe, or all if there are fewer. Places
-    /// that nobody could ever take would cost as much as others.
+    /// Examples of a step.
     fn batch(&self) -> usize {
-        self.recipe.batch.min(self.parts.train.len())
+        plan::batch(self.backbone, self.recipe, self.parts.train.len())
+    }
+
+    fn plan(&self) -> Result<Plan, FineTuneError> {
+        let Task { backbone, joined, recipe, statistics, .. } = *self;
+        Plan::new(backbone, joined, recipe, statistics, self.batch())
     }
 }
 
@@ -190,39 +196,47 @@ pub(crate) fn split(
     Ok(parts::parts(examples, side, labels, recipe)?)
 }
 
-/// What can be known to fail before any photo is read.
-pub(crate) fn check(backbone: &Backbone, recipe: &FineTuning) -> Result<(), FineTuneError> {
+/// A task whose photos were not read yet.
+pub(crate) struct Outline<'a> {
+    pub(crate) backbone: &'a Backbone,
+    /// The backbone with a head of any weights.
+    pub(crate) joined: &'a Graph,
+    pub(crate) recipe: &'a FineTuning,
+    pub(crate) statistics: Statistics,
+    /// How many will be learned from.
+    pub(crate) examples: usize,
+    pub(crate) checkpoints: Option<&'a Checkpoints>,
+}
+
+/// What can be known to fail before any photo is read: the recipe, a checkpoint in
+/// the way, a network that cannot be tuned from there, a step for which there is no
+/// memory.
+pub(crate) fn check(outline: &Outline<'_>) -> Result<(), FineTuneError> {
+    let &Outline { backbone, joined, recipe, statistics, examples, checkpoints } = outline;
     recipe.check()?;
+    if let Some(checkpoints) = checkpoints {
+        checkpoints.check(&recipe.to_toml())?;
+    }
     if let graft_onnx::Batch::Fixed(exported) = backbone.batch
         && exported != recipe.batch as u64
     {
         return Err(FineTuneError::Batch { exported, asked: recipe.batch });
     }
-    start::place(&recipe.from, backbone.graph(), &backbone.input.shape(1)[1..])?;
-    Ok(())
+    let batch = plan::batch(backbone, recipe, examples);
+    Plan::new(backbone, joined, recipe, statistics, batch).map(drop)
 }
 
 /// Tunes the network of a task.
 pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneError> {
     let Task { engine, backbone, recipe, options, parts, .. } = *task;
-    let batch = task.batch();
-    let place = start::place(&recipe.from, backbone.graph(), &backbone.input.shape(1)[1..])?;
+    let Plan { place, part, step, memory } = task.plan()?;
     let graph_error =
         |source| FineTuneError::Graph { from: recipe.from.to_string(), source: Box::new(source) };
-    let part = match &place.tensor {
-        Some(tensor) => task.joined.clone().part_above(tensor).map_err(graph_error)?,
-        None => task.joined.clone(),
-    };
-    let step = training_step(&part, task, batch).map_err(graph_error)?;
-    let memory = Memory::of(&step);
-    if !memory.fits() {
-        return Err(FineTuneError::Memory { memory });
-    }
     note(
         on,
         &format!(
             "a step of {} photos trains {} weights from {} on and takes about {} MB",
-            batch,
+            task.batch(),
             step.state.iter().filter(|one| one.role == StateRole::Weight).count(),
             place.tensor.as_deref().unwrap_or("the photos"),
             memory.needed_bytes() >> 20,
@@ -277,25 +291,6 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
         memory,
     };
     Ok(Tuned { network, calibrate_logits, test_logits, facts })
-}
-
-fn training_step(part: &Graph, task: &Task<'_>, batch: usize) -> Result<TrainingStep, GraphError> {
-    let Task { backbone, recipe, statistics, .. } = *task;
-    part.training_step(&StepOptions {
-        batch,
-        loss: graft_onnx::Loss::CrossEntropy,
-        optimiser: match recipe.optimiser {
-            Optimiser::Sgd { momentum, weight_decay } => {
-                graft_onnx::Optimiser::Sgd { momentum, weight_decay }
-            }
-            Optimiser::AdamW { beta1, beta2, epsilon, weight_decay } => {
-                graft_onnx::Optimiser::AdamW { beta1, beta2, epsilon, weight_decay }
-            }
-        },
-        clip_norm: (recipe.clip_norm > 0.0).then_some(recipe.clip_norm),
-        trainable: rates::trainable(part, backbone.graph(), &recipe.rates),
-        statistics,
-    })
 }
 
 /// The rows that are worth keeping: those of photos as they are, and of learned

@@ -8,9 +8,9 @@ use graft_onnx::{Graph, Statistics};
 use super::epochs::{Run, Watched};
 use super::forward::Forward;
 use super::frozen::Frozen;
-use super::memory::Memory;
+use super::plan::Plan;
 use super::supply::Supply;
-use super::{Checkpoints, FineTuneError, FineTuning, Parts, Task, kept_rows, start, training_step};
+use super::{Checkpoints, FineTuneError, FineTuning, Parts, Task, kept_rows};
 use crate::backbone::Backbone;
 use crate::digest::Digest;
 use crate::engine::{Engine, Step};
@@ -58,18 +58,9 @@ pub(crate) fn watch(watch: &Watch<'_>, on: OnEvent<'_>) -> Result<Watched, FineT
         statistics: watch.statistics,
         checkpoints: &nowhere,
     };
-    let place = start::place(&recipe.from, backbone.graph(), &backbone.input.shape(1)[1..])?;
+    let Plan { place, part, step, .. } = task.plan()?;
     let graph_error =
         |source| FineTuneError::Graph { from: recipe.from.to_string(), source: Box::new(source) };
-    let part = match &place.tensor {
-        Some(tensor) => watch.network.clone().part_above(tensor).map_err(graph_error)?,
-        None => watch.network.clone(),
-    };
-    let step = training_step(&part, &task, task.batch()).map_err(graph_error)?;
-    let memory = Memory::of(&step);
-    if !memory.fits() {
-        return Err(FineTuneError::Memory { memory });
-    }
     let frozen = Frozen::new(engine, &options.provider, backbone, &place, options.threads)
         .map_err(|source| graph_error(*source))?;
     let mut supply = Supply::new(&frozen, watch.examples, watch.photos, options.threads);

@@ -19,6 +19,7 @@ use crate::finetune::{FineTuning, Watch, watch};
 use crate::graft::join;
 use crate::progress::{Event, OnEvent, Stage};
 use crate::subset::divide;
+use crate::train::TUNED_STATISTICS;
 
 /// What all lessons share.
 pub(super) struct Learners<'a> {
@@ -173,7 +174,7 @@ impl<'a> Learners<'a> {
             graph: join(self.backbone.graph(), &head)?,
             backbone: self.backbone.clone(),
             recipe: FineTuning { seed: lesson.seed, batch, ..given.clone() },
-            statistics: Statistics::Frozen,
+            statistics: TUNED_STATISTICS,
         })
     }
 

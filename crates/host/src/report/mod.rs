@@ -39,11 +39,11 @@ use crate::engine::{Engine, cpu_features};
 use crate::examples::{Dataset, Example};
 use crate::features::{FeatureOptions, Features, FeaturesError, features};
 use crate::finetune::{self, FineTuneError, FineTuning, SupplyError};
-use crate::graft::GraftError;
+use crate::graft::{GraftError, join_blank};
 use crate::photos::Skipped;
 use crate::progress::{Event, OnEvent};
 use crate::sides::{SidesError, sides};
-use crate::train::{data_digest, majority, note_leaks};
+use crate::train::{TUNED_STATISTICS, data_digest, majority, note_leaks};
 
 /// Multiples of the labels that forecasts are made for.
 const FORECASTS: [f64; 2] = [2.0, 4.0];
@@ -272,11 +272,19 @@ pub fn report(
     if recipe.methods.is_empty() {
         return Err(ReportError::NoMethod);
     }
-    if recipe.methods.contains(&Method::FineTuned) {
-        finetune::check(backbone, &recipe.fine_tuning)?;
-    }
     let all: Vec<&Example> = dataset.examples.iter().collect();
-    plan(&all, labels, recipe)?;
+    let (_, planned) = plan(&all, labels, recipe)?;
+    if recipe.methods.contains(&Method::FineTuned) {
+        let classes = labels.names().len();
+        finetune::check(&finetune::Outline {
+            backbone,
+            joined: &join_blank(backbone.graph(), backbone.feature_length, classes)?,
+            recipe: &recipe.fine_tuning,
+            statistics: TUNED_STATISTICS,
+            examples: planned.train.len(),
+            checkpoints: None,
+        })?;
+    }
 
     let made = usable_features(engine, backbone, dataset, recipe, options, on)?;
     let usable: Vec<&Example> = made.usable.iter().map(|&i| &dataset.examples[i]).collect();
