@@ -194,8 +194,8 @@ fn shown(html: &mut String, report: &TransferReport) -> anyhow::Result<()> {
     let _ = write!(
         html,
         "<h2>One run, closely</h2>\n<p><span class=\"{}\">{}</span>, with all {} photos, seed {}: \
-         {} of {} held-out photos answered right (95 %: {} to {}). It is the last of the ways to \
-         learn that transfer, not the best of all runs: results choose nothing here.</p>\n",
+         {} of {} held-out photos answered right (95 %: {} to {}). It is shown as the last of the \
+         ways to learn that transfer, not as the best: results choose nothing here.</p>\n",
         class(shown.method),
         words::capital(shown.method.words()),
         shown.examples,

@@ -118,6 +118,13 @@ pub fn summary(report: &TransferReport) -> String {
         }
     };
     let fewest = report.sizes.first().copied().unwrap_or(0);
+    if [few.verdict, all.verdict] == [Verdict::NoDifferenceSeen; 2] {
+        return format!(
+            "Transfer ({}) makes no difference that can be seen, with {fewest} photos or with all {}, against the same task learned from scratch.",
+            best.method.words(),
+            report.trained
+        );
+    }
     format!(
         "Transfer ({}) {}, and {}, against the same task learned from scratch.",
         best.method.words(),
