@@ -5,11 +5,11 @@
 //! data.rs        a table, JSON lines or a folder become labelled texts
 //! vocabulary.rs  the words that travel, from a file of vectors that may be huge
 //! pooled.rs      texts become rows, by the code that runs on the device
-//! common.rs      what all texts have in common, taken out of weighted rows
+//! common_direction.rs  what all texts have in common, taken out of weighted rows
 //! train.rs       …and into the head, the calibration and the bundle of `train`
 //! ```
 
-mod common;
+mod common_direction;
 mod data;
 mod pooled;
 mod train;

@@ -11,7 +11,7 @@ use ndarray::Axis;
 use serde::Serialize;
 
 use super::Texts;
-use super::common::Common;
+use super::common_direction::Common;
 use super::pooled::{Pooled, pooled};
 use super::vocabulary::Vocabulary;
 use crate::answer::NOTHING_KNOWN;
