@@ -114,7 +114,7 @@ pub enum FineTuneError {
     )]
     Batch { exported: u64, asked: usize },
     /// Not enough memory.
-    #[error("fine-tuning takes about {} MB, of which {} MB in a step; {} MB can be had", memory.needed_bytes() >> 20, memory.step_bytes >> 20, memory.available_bytes.unwrap_or(0) >> 20)]
+    #[error("fine-tuning takes about {} MB, as a step's tensors are {} MB; {} MB can be had", memory.needed_bytes() >> 20, memory.step_bytes >> 20, memory.available_bytes.unwrap_or(0) >> 20)]
     Memory { memory: Memory },
     /// Rows at the cut.
     #[error("{0}")]
