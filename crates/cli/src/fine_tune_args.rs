@@ -10,7 +10,8 @@ use graft_host::train::ClassWeights;
 #[command(next_help_heading = "Fine-tuning")]
 pub struct FineTuneArgs {
     /// Tune the backbone itself after the head was solved: "all" of it, the "last:N"
-    /// blocks below its features, or everything above a tensor
+    /// blocks below its features, or everything above a tensor; of texts the "vectors"
+    /// of the words that are learned from
     #[arg(long, value_name = "FROM")]
     fine_tune: Option<From>,
 
@@ -30,7 +31,7 @@ pub struct LearnArgs {
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
 
-    /// Photos of a step
+    /// Photos or texts of a step
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch_size: Option<u16>,
 
@@ -67,6 +68,7 @@ impl FineTuneArgs {
     pub fn fine_tuning(&self, shared: &Shared) -> anyhow::Result<Option<FineTuning>> {
         let mut recipe = match (&self.learn.recipe, &self.fine_tune) {
             (Some(path), _) => FineTuning::read(path)?,
+            (None, Some(From::Vectors)) => FineTuning::of_vectors(),
             (None, Some(_)) => FineTuning::default(),
             (None, None) => {
                 if let Some(flag) = self.stray() {

@@ -16,7 +16,9 @@ use graft_host::cuts::CutsError;
 use graft_host::engine::{EngineError, NetworkError};
 use graft_host::examples::DatasetError;
 use graft_host::features::FeaturesError;
-use graft_host::finetune::{CheckpointError, FineTuneError, Other, PartsError, PlaceError};
+use graft_host::finetune::{
+    CheckpointError, FineTuneError, Other, PartsError, PlaceError, RecipeError,
+};
 use graft_host::inspect::InspectError;
 use graft_host::rank::{LatencyFileError, RankError, SourceError};
 use graft_host::report::ReportError;
@@ -76,6 +78,10 @@ pub fn is_cancelled(error: &anyhow::Error) -> bool {
 }
 
 const CACHE: &str = "clear it with `graft cache clear`, or do without it with --no-cache";
+
+const OTHER_VECTORS: &str = "`graft words FILE info` shows what words it begins with: texts of another language or alphabet need other vectors";
+
+const F32_TABLE: &str = "write the table with --precision f32";
 
 const COPY: &str = "it may be damaged: get another copy, or make it again";
 
@@ -172,13 +178,8 @@ fn run(error: &RunError) -> Option<String> {
         }
         RunError::Strict { .. } => Some("without --strict they are skipped and listed".to_owned()),
         RunError::FineTune(error) => fine_tune(error),
-        RunError::NothingKnown { .. } => Some(
-            "`graft words FILE info` shows what words it begins with: texts of another language or alphabet need other vectors"
-                .to_owned(),
-        ),
-        RunError::Table(TableError::Value { .. }) => {
-            Some("write the table with --precision f32".to_owned())
-        }
+        RunError::NothingKnown { .. } => Some(OTHER_VECTORS.to_owned()),
+        RunError::Table(TableError::Value { .. }) => Some(F32_TABLE.to_owned()),
         _ => None,
     }
 }
@@ -216,6 +217,12 @@ fn fine_tune(error: &FineTuneError) -> Option<String> {
         FineTuneError::Place(PlaceError::TooFewBlocks { .. }) => {
             "--fine-tune all takes all of them"
         }
+        FineTuneError::Place(PlaceError::OnlyVectors { .. }) => "use --fine-tune vectors",
+        FineTuneError::Place(PlaceError::NoVectors) => {
+            "tune its layers with --fine-tune last:N, or name word vectors with --model"
+        }
+        FineTuneError::Recipe(RecipeError::AugmentedTexts) => "leave --augment out",
+        FineTuneError::Pooling => "pool with --pooling mean or --pooling weighted",
         FineTuneError::Batch { exported, .. } => {
             return Some(format!("use --batch-size {exported}"));
         }
@@ -226,7 +233,7 @@ fn fine_tune(error: &FineTuneError) -> Option<String> {
             "take a lower --rate and --head-rate, or a clip_norm below the recipe's (--recipe FILE), and begin anew with --checkpoints elsewhere"
         }
         FineTuneError::Parts(PartsError::OneExample { .. }) => {
-            "add photos of that class, or leave it out"
+            "add examples of that class, or leave it out"
         }
         FineTuneError::Checkpoint(error) => return checkpoint(error),
         FineTuneError::Network(error) => return network(error),
@@ -276,7 +283,14 @@ pub fn source(error: &SourceError) -> Option<String> {
             other => backbone(other),
         },
         SourceError::Features(error) => features(error),
-        SourceError::Device { .. } | SourceError::Scores(_) => None,
+        SourceError::Vectors(VectorsError::Words { source, .. }) => word_vectors(source),
+        SourceError::Vectors(error) => vectors(error),
+        SourceError::Table(TableError::Value { .. }) => Some(F32_TABLE.to_owned()),
+        SourceError::NothingKnown { .. } => Some(OTHER_VECTORS.to_owned()),
+        SourceError::Device { .. }
+        | SourceError::Scores(_)
+        | SourceError::Table(_)
+        | SourceError::Answer(_) => None,
     }
 }
 

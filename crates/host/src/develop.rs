@@ -132,10 +132,10 @@ pub fn develop(
     let classes = labels.names().len();
     let task = finetune::Task {
         engine,
-        backbone: &backbone,
+        below: finetune::Below::Photos(&backbone),
         joined: &design,
         examples: &usable,
-        photos: &features.photos,
+        contents: &features.photos,
         parts: &parts,
         test: &sides.test,
         classes,
@@ -145,7 +145,8 @@ pub fn develop(
         checkpoints,
     };
     let tuned = finetune::tune(&task, on).map_err(of_tuning)?;
-    let (_, evaluation) = judged(&tuned, &usable, &sides, &parts, labels, None)?;
+    let logits = (tuned.calibrate_logits.view(), tuned.test_logits.view());
+    let (_, evaluation) = judged(logits, &usable, &sides, &parts, labels, None)?;
     if on(Event::End).is_break() {
         return Err(RunError::Cancelled.into());
     }

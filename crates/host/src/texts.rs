@@ -5,16 +5,23 @@
 //! data.rs        a table, JSON lines or a folder become labelled texts
 //! vocabulary.rs  the words that travel, from a file of vectors that may be huge
 //! pooled.rs      texts become rows, by the code that runs on the device
+//! words.rs       both together, with the weights of the words
 //! common.rs      what all texts have in common, taken out of weighted rows
 //! train.rs       …and into the head, the calibration and the bundle of `train`
+//! tune.rs        …the vectors moved before, if that is asked
+//! rank.rs        or into the scores of `rank`, for one source after another
 //! ```
 
 mod common;
 mod data;
 mod pooled;
+mod rank;
 mod train;
+mod tune;
 mod vocabulary;
+mod words;
 
-pub use data::Texts;
+pub use data::{Texts, are_texts};
 pub use graft_input::words::{TableError, TablePrecision};
+pub use rank::{RankedText, TextRankRecipe, TextRanking, TextSource, TextSourceError, rank_texts};
 pub use train::{TextFacts, TextRecipe, TextTask, train_texts};

@@ -7,13 +7,13 @@ use std::time::Instant;
 
 use graft_input::words::TableError;
 use graft_learn::{
-    CalibrationError, EvaluationError, Examples, ExamplesError, Progress, Targets, TrainError,
-    Trained,
+    CalibrationError, EvaluationError, Examples, ExamplesError, Head, Progress, Targets,
+    TrainError, Trained,
 };
 pub use graft_learn::{ClassWeights, Evaluation, LinearRecipe, MlpRecipe, PathPoint, Setting};
 use graft_onnx::{Graph, Summary};
 use graft_spec::{Calibration, Input, Labels, Name, SpecError};
-use ndarray::Axis;
+use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::backbone::{Backbone, Origin, Pool};
 use crate::engine::Engine;
@@ -506,24 +506,15 @@ fn fine_tune(
     let start = Instant::now();
     let Data { features, usable, sides, labels, .. } = *data;
     let parts = finetune::split(usable, &sides.train, labels, recipe).map_err(of_tuning)?;
-    let (HeadRecipe::Linear(linear), Setting::Strength(strength)) =
-        (&data.recipe.head, probe.chosen)
-    else {
-        unreachable!("fine-tuning begins with a linear head: see Recipe")
-    };
-    let labels_of = |part: &[usize]| part.iter().map(|&i| usable[i].label).collect::<Vec<_>>();
-    let (train_labels, classes) = (labels_of(&parts.train), labels.names().len());
-    let rows = features.rows.select(Axis(0), &parts.train);
-    let examples =
-        Examples::new(rows.view(), &train_labels, classes).map_err(RunError::Examples)?;
-    let head = graft_learn::fit_linear(&examples, strength, linear).map_err(RunError::Head)?.head;
+    let classes = labels.names().len();
+    let head = first_head(&features.rows, usable, &parts.train, classes, data.recipe, probe)?;
     let joined = join(place.backbone.graph(), &head)?;
     let task = finetune::Task {
         engine: place.engine,
-        backbone: place.backbone,
+        below: finetune::Below::Photos(place.backbone),
         joined: &joined,
         examples: usable,
-        photos: &features.photos,
+        contents: &features.photos,
         parts: &parts,
         test: &sides.test,
         classes,
@@ -535,16 +526,37 @@ fn fine_tune(
         checkpoints: place.checkpoints,
     };
     let tuned = finetune::tune(&task, on).map_err(of_tuning)?;
+    let logits = (tuned.calibrate_logits.view(), tuned.test_logits.view());
     let (calibration, evaluation) =
-        judged(&tuned, usable, sides, &parts, labels, data.recipe.answered)?;
+        judged(logits, usable, sides, &parts, labels, data.recipe.answered)?;
     let seconds = start.elapsed().as_secs_f64();
     let tuning = Some(Tuning { facts: tuned.facts, linear_probe, seconds });
     Ok(Outcome { joined: tuned.network, calibration, evaluation, tuning })
 }
 
-/// Calibrates a tuned network and holds it against the held-out part.
+/// The head that tuning begins with: of what is learned from alone.
+pub(crate) fn first_head(
+    rows: &Array2<f32>,
+    usable: &[&Example],
+    learned: &[usize],
+    classes: usize,
+    recipe: &Recipe,
+    probe: &Trained,
+) -> Result<Head, RunError> {
+    let (HeadRecipe::Linear(linear), Setting::Strength(strength)) = (&recipe.head, probe.chosen)
+    else {
+        unreachable!("fine-tuning begins with a linear head: see Recipe")
+    };
+    let labels: Vec<usize> = learned.iter().map(|&i| usable[i].label).collect();
+    let rows = rows.select(Axis(0), learned);
+    let examples = Examples::new(rows.view(), &labels, classes).map_err(RunError::Examples)?;
+    Ok(graft_learn::fit_linear(&examples, strength, linear).map_err(RunError::Head)?.head)
+}
+
+/// Calibrates a tuned network by its logits of the calibrate part, and holds those of
+/// the held-out part against it.
 pub(crate) fn judged(
-    tuned: &finetune::Tuned,
+    (to_calibrate, to_judge): (ArrayView2<'_, f32>, ArrayView2<'_, f32>),
     usable: &[&Example],
     sides: &Sides,
     parts: &finetune::Parts,
@@ -553,15 +565,15 @@ pub(crate) fn judged(
 ) -> Result<(Calibration, Evaluation), RunError> {
     let labels_of = |part: &[usize]| part.iter().map(|&i| usable[i].label).collect::<Vec<_>>();
     let known = labels_of(&parts.calibrate);
-    let calibration = graft_learn::calibrate(tuned.calibrate_logits.view(), &known, answered)
-        .map_err(RunError::Calibration)?;
+    let calibration =
+        graft_learn::calibrate(to_calibrate, &known, answered).map_err(RunError::Calibration)?;
     let targets = Targets {
         labels: &labels_of(&sides.test),
         names: labels,
         majority: majority(&labels_of(&sides.train), labels.names().len()),
     };
-    let evaluation = graft_learn::evaluate(tuned.test_logits.view(), &targets, &calibration)
-        .map_err(RunError::Evaluation)?;
+    let evaluation =
+        graft_learn::evaluate(to_judge, &targets, &calibration).map_err(RunError::Evaluation)?;
     Ok((calibration, evaluation))
 }
 

@@ -303,16 +303,21 @@ impl Cmd {
 
         context.go_on()?;
         write_whole(&self.output, &run.grafted.bytes)?;
-        if let Some((_, checkpoints)) = &recipe.fine_tuning
-            && self.fine_tune.forgets_checkpoints()
-        {
-            checkpoints.remove();
-        }
+        self.forget_checkpoints(&recipe);
         let made = Made { run, sweep, texts: None };
         let threads = options.threads;
         let report = self.report(made, &engine, &options.provider, threads, &recipe, start)?;
         print(context.global, "train", &report, || text::train::result(&report))?;
         Ok(Outcome::Yes)
+    }
+
+    /// Those that are of no use once the bundle is written.
+    fn forget_checkpoints(&self, recipe: &Recipe) {
+        if let Some((_, checkpoints)) = &recipe.fine_tuning
+            && self.fine_tune.forgets_checkpoints()
+        {
+            checkpoints.remove();
+        }
     }
 
     fn recipe(&self) -> anyhow::Result<Recipe> {
@@ -410,7 +415,7 @@ impl Cmd {
         recipe: &Recipe,
         start: Instant,
     ) -> anyhow::Result<Outcome> {
-        self.refuse_flags_of_photos(recipe)?;
+        self.refuse_flags_of_photos()?;
         let text_recipe = self.texts.recipe();
         let texts = Texts::open(&self.data)?;
         let labels = texts.dataset.checked_labels(&self.data)?;
@@ -421,12 +426,16 @@ impl Cmd {
         note_unused(&texts.dataset.unused_columns, &mut display);
         let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
         let task = TextTask { vectors: &vectors, texts: &texts, labels: &labels };
-        let (run, facts) = train_texts(&engine, &provider, &task, recipe, &text_recipe, &mut on)?;
+        let threads = context.global.threads();
+        let on_what = (&provider, threads);
+        let (run, facts) = train_texts(&engine, on_what, &task, recipe, &text_recipe, &mut on)?;
         context.go_on()?;
         write_whole(&self.output, &run.grafted.bytes)?;
-        let made = Made { run, sweep: None, texts: Some(facts) };
+        self.forget_checkpoints(recipe);
         // Words are looked up by one.
-        let report = self.report(made, &engine, &provider, 1, recipe, start)?;
+        let threads = if recipe.fine_tuning.is_some() { threads } else { 1 };
+        let made = Made { run, sweep: None, texts: Some(facts) };
+        let report = self.report(made, &engine, &provider, threads, recipe, start)?;
         print(context.global, "train", &report, || text::train::result(&report))?;
         Ok(Outcome::Yes)
     }
@@ -447,13 +456,12 @@ impl Cmd {
         }
     }
 
-    fn refuse_flags_of_photos(&self, recipe: &Recipe) -> anyhow::Result<()> {
+    fn refuse_flags_of_photos(&self) -> anyhow::Result<()> {
         let stated = [
             ("--at", self.at.is_some()),
             ("--pool", self.cuts.pool != PoolName::Mean),
             ("--max-latency-ms and --max-bytes", self.cuts.has_limits()),
             ("--batch", self.batch.is_some()),
-            ("--fine-tune", recipe.fine_tuning.is_some()),
             ("what describes a network's input", self.input.stated() != StatedInput::default()),
         ];
         match stated.iter().find(|(_, stated)| *stated) {

@@ -165,15 +165,19 @@ fn epochs(r: &Report) -> usize {
 
 fn tuned(r: &Report) -> String {
     let (Some(t), Some(probe)) = (&r.fine_tuning, r.linear_probe) else { return String::new() };
+    let (from, before, what) = match &r.texts {
+        Some(_) => ("the vectors", "vectors", What::Texts),
+        None => (t.tensor.as_deref().unwrap_or("the photos"), "backbone", What::Photos),
+    };
     format!(
-        "  tuned      {} weights from {} on, {} numbers; the frozen backbone gave {:.2} %\n  epochs     {} of them, those of {} kept; {} photos learned from, {} stopped by, {} calibrated by\n",
+        "  tuned      {} weights from {from} on, {} numbers; the frozen {before} gave {:.2} %\n  epochs     {} of them, those of {} kept; {} {} learned from, {} stopped by, {} calibrated by\n",
         t.weights,
-        t.tensor.as_deref().unwrap_or("the photos"),
         count(t.parameters as u64),
         100.0 * probe,
         t.epochs.last().map_or(0, |last| last.epoch),
         t.best_epoch,
         t.learned_from,
+        what.plural(),
         t.stopped_by,
         t.calibrated_by,
     )

@@ -146,6 +146,9 @@ pub enum RecipeError {
     /// Not a recipe.
     #[error("{} is not a recipe: {reason}", path.display())]
     Malformed { path: std::path::PathBuf, reason: String },
+    /// For photos.
+    #[error("the recipe augments, and texts cannot be augmented")]
+    AugmentedTexts,
     /// A number out of range.
     #[error("the recipe's {key} is {value}; it must be {must}")]
     Value { key: &'static str, value: String, must: &'static str },
@@ -164,6 +167,15 @@ impl FineTuning {
             clip_norm: 5.0,
             optimiser: Optimiser::Sgd { momentum: 0.9, weight_decay: 5e-4 },
             rates: Rates { backbone: 0.05, head: 0.05, ..Rates::default() },
+            ..FineTuning::default()
+        }
+    }
+
+    /// For vectors of words and the head on them.
+    pub fn of_vectors() -> FineTuning {
+        FineTuning {
+            from: From::Vectors,
+            rates: Rates { backbone: 1e-3, head: 1e-3, ..Rates::default() },
             ..FineTuning::default()
         }
     }

@@ -15,7 +15,7 @@ use crate::backbone::Backbone;
 use crate::engine::Engine;
 use crate::examples::Example;
 use crate::features::{FeatureOptions, Features};
-use crate::finetune::{FineTuning, Watch, watch};
+use crate::finetune::{Below, FineTuning, Watch, watch};
 use crate::graft::join;
 use crate::progress::{Event, OnEvent, Stage};
 use crate::subset::divide;
@@ -136,10 +136,10 @@ impl<'a> Learners<'a> {
     ) -> Watch<'b> {
         Watch {
             engine: self.engine,
-            backbone: &network.backbone,
+            below: Below::Photos(&network.backbone),
             network: &network.graph,
             examples: self.examples,
-            photos: &self.features.photos,
+            contents: &self.features.photos,
             train,
             test,
             classes: self.labels.names().len(),

@@ -2,10 +2,12 @@
 //! one's own. They are written as exporters write theirs, so that they are cut,
 //! grafted and tuned like any other.
 
+mod bag;
 mod layers;
 mod pixels;
 mod rows;
 
+pub use bag::VECTORS;
 use layers::Layers;
 
 use crate::graph::Graph;

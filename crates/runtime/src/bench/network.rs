@@ -34,11 +34,53 @@ pub fn network_latency(
     let mut engine = Engine::open(&wanted)?;
     engine.fill(|values| values.fill(0.5))?;
     let mut row = vec![0.0; outputs];
-    let mut run = || -> Result<Duration, EngineError> {
+    let run = || -> Result<Duration, EngineError> {
         let start = Instant::now();
         engine.run([&mut row, &mut []])?;
         Ok(start.elapsed())
     };
+    repeated(time, run)
+}
+
+/// How long an answer takes that is in no bundle yet, preparation included:
+/// `prepare` writes the tensor of an example, of whichever its number says, and the
+/// network gives the two outputs, each of shape `[1, length]`. Repeated for about
+/// `time`, in this thread.
+///
+/// # Errors
+///
+/// As [`crate::Model::open`].
+pub fn answer_latency(
+    onnx: &[u8],
+    input_shape: &[usize],
+    outputs: [(&str, usize); 2],
+    mut prepare: impl FnMut(usize, &mut [f32]),
+    time: Duration,
+) -> Result<Latency, OpenError> {
+    let wanted = Wanted {
+        format: ModelFormat::Onnx,
+        model: Bytes::Memory(onnx),
+        input: None,
+        input_shape,
+        outputs: Outputs::Named(outputs),
+    };
+    let mut engine = Engine::open(&wanted)?;
+    let [mut first, mut second] = outputs.map(|(_, length)| vec![0.0; length]);
+    let mut number = 0;
+    let run = || -> Result<Duration, EngineError> {
+        let start = Instant::now();
+        engine.fill(|tensor| prepare(number, tensor))?;
+        engine.run([&mut first, &mut second])?;
+        number += 1;
+        Ok(start.elapsed())
+    };
+    repeated(time, run)
+}
+
+fn repeated(
+    time: Duration,
+    mut run: impl FnMut() -> Result<Duration, EngineError>,
+) -> Result<Latency, OpenError> {
     for _ in 0..WARM_UP {
         run()?;
     }
