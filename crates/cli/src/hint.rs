@@ -198,12 +198,13 @@ fn dataset(error: &DatasetError) -> Option<String> {
 fn report(error: &ReportError) -> Option<String> {
     match error {
         ReportError::TooFew { .. } => {
-            Some("add photos, or hold fewer of them out with --test-share".to_owned())
+            Some("add some, or hold fewer of them out with --test-share".to_owned())
         }
         ReportError::Strict { .. } => {
             Some("mend or remove them; without --strict they are skipped and listed".to_owned())
         }
         ReportError::FineTune(error) => fine_tune(error),
+        ReportError::Vectors(error) => vectors(error),
         _ => None,
     }
 }

@@ -9,6 +9,7 @@
 //! common.rs      what all texts have in common, taken out of weighted rows
 //! train.rs       …and into the head, the calibration and the bundle of `train`
 //! tune.rs        …the vectors moved before, if that is asked
+//! report.rs      the ways to learn that `report` compares
 //! rank.rs        or into the scores of `rank`, for one source after another
 //! ```
 
@@ -16,6 +17,7 @@ mod common;
 mod data;
 mod pooled;
 mod rank;
+mod report;
 mod train;
 mod tune;
 mod vocabulary;
@@ -24,4 +26,6 @@ mod words;
 pub use data::{Texts, are_texts};
 pub use graft_input::words::{TableError, TablePrecision};
 pub use rank::{RankedText, TextRankRecipe, TextRanking, TextSource, TextSourceError, rank_texts};
+pub(crate) use report::{Beginning, TextLessons, check_pooling, known};
 pub use train::{TextFacts, TextRecipe, TextTask, train_texts};
+pub(crate) use words::WordsError;

@@ -1,6 +1,7 @@
 //! Which word vectors suit a task about texts, and what comes of tuning them.
 
 mod ranking;
+mod reporting;
 mod tuning;
 
 use graft_tests::sandbox::Sandbox;

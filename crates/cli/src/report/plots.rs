@@ -2,7 +2,7 @@
 //! them those of light and dark.
 
 use anyhow::anyhow;
-use graft_host::report::{Estimate, Forecast, Method, MethodCurves, ReliabilityBin};
+use graft_host::report::{About, Estimate, Forecast, Method, MethodCurves, ReliabilityBin};
 use plotters::prelude::*;
 
 const INK: RGBColor = RGBColor(1, 1, 1);
@@ -25,7 +25,11 @@ struct Series {
 }
 
 /// Accuracy by examples, and beyond them as the law has it. The axis doubles.
-pub fn by_examples(methods: &[MethodCurves], baseline: f64) -> anyhow::Result<String> {
+pub fn by_examples(
+    methods: &[MethodCurves],
+    baseline: f64,
+    about: About,
+) -> anyhow::Result<String> {
     let series = methods.iter().map(|curves| Series {
         method: curves.method,
         points: curves
@@ -36,11 +40,16 @@ pub fn by_examples(methods: &[MethodCurves], baseline: f64) -> anyhow::Result<St
     });
     let forecasts: Vec<(Method, &Forecast)> =
         methods.iter().filter_map(|m| Some((m.method, m.forecast.as_ref()?))).collect();
-    lines(&series.collect::<Vec<_>>(), baseline, "photos to learn from", Axis::Doubling, &forecasts)
+    let axis = format!("{} to learn from", about.plural());
+    lines(&series.collect::<Vec<_>>(), baseline, &axis, Axis::Doubling, &forecasts)
 }
 
 /// Accuracy along the epochs.
-pub fn by_epoch(methods: &[MethodCurves], baseline: f64) -> anyhow::Result<Option<String>> {
+pub fn by_epoch(
+    methods: &[MethodCurves],
+    baseline: f64,
+    about: About,
+) -> anyhow::Result<Option<String>> {
     let mut series: Vec<Series> = methods
         .iter()
         .filter(|curves| !curves.by_epoch.is_empty())
@@ -60,7 +69,8 @@ pub fn by_epoch(methods: &[MethodCurves], baseline: f64) -> anyhow::Result<Optio
             series.push(Series { method: curves.method, points });
         }
     }
-    lines(&series, baseline, "epochs, all photos", Axis::Plain, &[]).map(Some)
+    let axis = format!("epochs, all {}", about.plural());
+    lines(&series, baseline, &axis, Axis::Plain, &[]).map(Some)
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -15,15 +15,23 @@ use crate::backbone::Backbone;
 use crate::engine::Engine;
 use crate::examples::Example;
 use crate::features::{FeatureOptions, Features};
-use crate::finetune::{Below, FineTuning, Watch, watch};
+use crate::finetune::{Bags, Below, FineTuning, From, Watch, watch};
 use crate::graft::join;
 use crate::progress::{Event, OnEvent, Stage};
 use crate::subset::divide;
+use crate::texts::{Beginning, TextLessons};
+
+/// What is learned about, and what from.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    Photos(&'a Backbone),
+    Texts(&'a TextLessons<'a>),
+}
 
 /// What all lessons share.
 pub(super) struct Learners<'a> {
     pub(super) engine: &'a Engine,
-    pub(super) backbone: &'a Backbone,
+    pub(super) source: Source<'a>,
     pub(super) examples: &'a [&'a Example],
     pub(super) features: &'a Features,
     pub(super) labels: &'a Labels,
@@ -43,10 +51,16 @@ struct Solved {
 /// What a network is trained with.
 struct Network {
     graph: Graph,
-    /// How photos are prepared for it, and what is below its cut.
-    backbone: Backbone,
+    ground: Ground,
     recipe: FineTuning,
     statistics: Statistics,
+}
+
+/// How examples become rows for a network.
+enum Ground {
+    /// Photos are prepared for it, and run through what is below its cut.
+    Photos(Backbone),
+    Texts(Bags),
 }
 
 /// What a method takes, by a few photos.
@@ -64,14 +78,14 @@ const PACE_ANSWERS: usize = 64;
 impl<'a> Learners<'a> {
     pub(super) fn new(
         engine: &'a Engine,
-        backbone: &'a Backbone,
+        source: Source<'a>,
         (examples, features): (&'a [&'a Example], &'a Features),
         labels: &'a Labels,
         recipe: &'a ReportRecipe,
         options: &'a FeatureOptions,
     ) -> Learners<'a> {
         let heads = HashMap::new();
-        Learners { engine, backbone, examples, features, labels, recipe, options, heads }
+        Learners { engine, source, examples, features, labels, recipe, options, heads }
     }
 
     pub(super) fn learn(
@@ -136,7 +150,10 @@ impl<'a> Learners<'a> {
     ) -> Watch<'b> {
         Watch {
             engine: self.engine,
-            below: Below::Photos(&network.backbone),
+            below: match &network.ground {
+                Ground::Photos(backbone) => Below::Photos(backbone),
+                Ground::Texts(bags) => Below::Texts(bags),
+            },
             network: &network.graph,
             examples: self.examples,
             contents: &self.features.photos,
@@ -150,28 +167,69 @@ impl<'a> Learners<'a> {
     }
 
     fn network(&mut self, lesson: &Lesson<'_>, on: OnEvent<'_>) -> Result<Network, ReportError> {
+        match self.source {
+            Source::Photos(backbone) => self.network_for_photos(backbone, lesson, on),
+            Source::Texts(lessons) => self.network_for_texts(lessons, lesson, on),
+        }
+    }
+
+    fn network_for_texts(
+        &mut self,
+        lessons: &TextLessons<'_>,
+        lesson: &Lesson<'_>,
+        on: OnEvent<'_>,
+    ) -> Result<Network, ReportError> {
+        let Lesson { method, seed, train, .. } = *lesson;
+        let (Beginning { network, bags }, recipe) = match method {
+            Method::Scratch => {
+                let of = &self.recipe.scratch;
+                let recipe = of.recipe(seed, even_batch(train.len(), of.batch));
+                let classes = self.labels.names().len();
+                (lessons.from_scratch(train, classes, seed)?, recipe)
+            }
+            Method::Frozen | Method::FineTuned => {
+                let Solved { head, .. } = self.head(lesson, on)?;
+                let given = &self.recipe.fine_tuning;
+                let batch = even_batch(train.len(), given.batch);
+                (lessons.pretrained(train, &head)?, FineTuning { seed, batch, ..given.clone() })
+            }
+        };
+        Ok(Network {
+            graph: network,
+            ground: Ground::Texts(bags),
+            recipe: FineTuning { from: From::Vectors, ..recipe },
+            statistics: Statistics::Frozen,
+        })
+    }
+
+    fn network_for_photos(
+        &mut self,
+        backbone: &Backbone,
+        lesson: &Lesson<'_>,
+        on: OnEvent<'_>,
+    ) -> Result<Network, ReportError> {
         let learned = lesson.train.len();
         if lesson.method == Method::Scratch {
             let of = &self.recipe.scratch;
             let recipe = of.recipe(lesson.seed, even_batch(learned, of.batch));
-            let input = of.input(&self.backbone.input);
+            let input = of.input(&backbone.input);
             return Ok(Network {
                 graph: of.network(&input, self.labels.names().len(), lesson.seed),
-                backbone: self.backbone.clone().with_input(input),
+                ground: Ground::Photos(backbone.clone().with_input(input)),
                 recipe,
                 statistics: crate::untrained::STATISTICS,
             });
         }
         let Solved { head, .. } = self.head(lesson, on)?;
         let given = &self.recipe.fine_tuning;
-        let batch = match self.backbone.batch {
+        let batch = match backbone.batch {
             // Checked against the recipe before.
             Batch::Fixed(_) => given.batch,
             _ => even_batch(learned, given.batch),
         };
         Ok(Network {
-            graph: join(self.backbone.graph(), &head)?,
-            backbone: self.backbone.clone(),
+            graph: join(backbone.graph(), &head)?,
+            ground: Ground::Photos(backbone.clone()),
             recipe: FineTuning { seed: lesson.seed, batch, ..given.clone() },
             statistics: Statistics::Frozen,
         })

@@ -9,6 +9,7 @@ use graft_spec::{Labels, Pooling};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::pooled::Pooled;
+use super::report::check_pooling;
 use super::train::{INPUT, TextRecipe, take_common_out};
 use super::words::Words;
 use crate::engine::Engine;
@@ -48,9 +49,7 @@ pub(super) struct TunedWords {
 
 /// What can be known to fail before any text is read.
 pub(super) fn check(recipe: &FineTuning, pooling: Pooling) -> Result<(), FineTuneError> {
-    if pooling == Pooling::MaxMean {
-        return Err(FineTuneError::Pooling);
-    }
+    check_pooling(pooling)?;
     finetune::check_for_texts(recipe)
 }
 
@@ -76,7 +75,7 @@ pub(super) fn tune(
         None => head,
     };
 
-    let (bags, places) = words.bags(texts, &parts.train);
+    let (bags, places) = words.bags(&words.counts(texts), &parts.train);
     let joined = join(bags.graph(), &head)?;
     let options = FeatureOptions {
         provider: tune.provider.clone(),

@@ -18,7 +18,7 @@ use crate::vectors::{VectorsError, VectorsFile};
 pub(super) const MAX_BYTES: u32 = 1 << 16;
 
 /// The words that travel, and what is done with them.
-pub(super) struct Words {
+pub(crate) struct Words {
     pub(super) vocabulary: Vocabulary,
     pub(super) weights: Vec<f32>,
     pub(super) spec: WordsSpec,
@@ -28,7 +28,7 @@ pub(super) struct Words {
 
 /// Texts that can't be made rows of.
 #[derive(Debug)]
-pub(super) enum WordsError {
+pub(crate) enum WordsError {
     Vectors(VectorsError),
     Table(TableError),
     Cancelled,
@@ -103,15 +103,20 @@ impl Words {
         Words { vocabulary, weights, spec, seconds: start.elapsed().as_secs_f64() }
     }
 
-    /// Each text as what its words count for: those that `learned_from` has too move.
-    /// Their places in the vocabulary come with it, in the order of the columns.
-    pub(super) fn bags<T: AsRef<str>>(
+    /// How much each word of a text counts in the mean of its rows, by its place in the
+    /// vocabulary.
+    pub(crate) fn counts<T: AsRef<str>>(&self, texts: &[T]) -> Vec<BTreeMap<usize, f32>> {
+        texts.iter().map(|text| self.counts_of(text.as_ref())).collect()
+    }
+
+    /// Each text, by its counts, as rows for what tunes vectors: those of words that
+    /// `learned_from` has move. Their places in the vocabulary come with it, in the order
+    /// of the columns.
+    pub(crate) fn bags(
         &self,
-        texts: &[T],
+        counts: &[BTreeMap<usize, f32>],
         learned_from: &[usize],
     ) -> (Bags, Vec<usize>) {
-        let counts: Vec<BTreeMap<usize, f32>> =
-            texts.iter().map(|text| self.counts(text.as_ref())).collect();
         let moving: BTreeSet<usize> =
             learned_from.iter().flat_map(|&text| counts[text].keys().copied()).collect();
         let places: Vec<usize> = moving.into_iter().collect();
@@ -137,8 +142,7 @@ impl Words {
         (Bags::new(INPUT, &rows, dimensions, bags), places)
     }
 
-    /// How much each word of a text counts in the mean of its rows.
-    fn counts(&self, text: &str) -> BTreeMap<usize, f32> {
+    fn counts_of(&self, text: &str) -> BTreeMap<usize, f32> {
         let kept = text.floor_char_boundary(self.spec.max_bytes as usize);
         let (mut known, mut counts, mut lowered) = (0u32, BTreeMap::new(), String::new());
         let find = |word: &str| self.vocabulary.vectors.index(word);

@@ -76,7 +76,7 @@ fn tuned(of: &Value, threads: usize) -> finetune::Tuned {
     let mut on = |_: crate::progress::Event<'_>| ControlFlow::Continue(());
     let words = Words::of(&file, &texts, &text_recipe, &mut on).unwrap();
     let all: Vec<usize> = (0..texts.len()).collect();
-    let (bags, places) = words.bags(&texts, &all);
+    let (bags, places) = words.bags(&words.counts(&texts), &all);
     assert_eq!(places, (0..10).collect::<Vec<_>>(), "every word moves, in the file's order");
     let head = dense(&numbers(&of["weight"]), &numbers(&of["bias"]));
     let joined = join(bags.graph(), &head).unwrap();
