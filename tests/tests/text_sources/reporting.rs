@@ -41,7 +41,7 @@ fn three_ways_to_learn_are_compared() {
     assert_eq!(before("fine_tuned"), 1.0, "tuning begins with the solved head: {said}");
     assert!(before("scratch") < 0.9, "{said}");
     let gains = of(&json["benefits"], "frozen")["gains"].as_array().unwrap();
-    let start = gains.iter().find(|gain| gain["measure"] == "before_training").unwrap();
+    let start = gains.iter().find(|gain| gain["measure"] == "fewest_examples").unwrap();
     assert_eq!(start["verdict"], "helps", "{said}");
     let provenance = &json["provenance"];
     assert_eq!((&provenance["model"], &provenance["at"]), (&"tiny".into(), &"texts".into()));
@@ -56,7 +56,8 @@ fn three_ways_to_learn_are_compared() {
     let page = fs::read_to_string(sandbox.path("page.html")).unwrap();
     assert!(page.contains("&lt;b&gt;&amp; \u{fffd}and") && !page.contains("<b>&"), "escaped");
     assert!(page.contains("60 texts to learn from") && page.contains("marked.csv:"));
-    assert!(!page.contains("photo"), "a page about texts");
+    let (_, body) = page.split_once("</style>").unwrap();
+    assert!(!body.contains("photo"), "a page about texts: {body}");
 
     let other = report(&sandbox, "--json --quiet --threads 2 --no-texts").done().json();
     for (one, other) in [(&json["benefits"], &other["benefits"]), (&json["sizes"], &other["sizes"])]
