@@ -1,25 +1,18 @@
 //! Tuned vectors against PyTorch's, which `tests/fixtures/texts/make.py` stored.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use graft_learn::{ClassWeights, Decay};
 use serde_json::Value;
 
 use super::*;
-use crate::engine::LibrarySearch;
 use crate::finetune::{From, Optimiser, Parts, Rates};
 use crate::vectors::{StatedVectors, VectorsFile};
 
 fn stored() -> Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/texts");
     serde_json::from_slice(&std::fs::read(folder.join("tuned.json")).unwrap()).unwrap()
-}
-
-fn engine() -> Engine {
-    let there = || PathBuf::from("../../.deps/onnxruntime/libonnxruntime.so");
-    let library = std::env::var_os("ORT_DYLIB_PATH").map_or_else(there, PathBuf::from);
-    Engine::load(&LibrarySearch::Named(library)).unwrap()
 }
 
 fn numbers(value: &Value) -> Vec<f32> {
@@ -59,7 +52,7 @@ fn recipe(of: &Value) -> FineTuning {
 }
 
 fn tuned(of: &Value, threads: usize) -> finetune::Tuned {
-    let engine = engine();
+    let engine = crate::engine::of_tests();
     let folder = tempfile::tempdir().unwrap();
     let (words, texts) = (strings(&of["words"]), strings(&of["texts"]));
     let (vectors, dimensions) = (numbers(&of["vectors"]), of["dimensions"].as_u64().unwrap());
@@ -95,7 +88,7 @@ fn tuned(of: &Value, threads: usize) -> finetune::Tuned {
     let options = FeatureOptions { provider: Provider::Cpu, threads, batch: None, cache: None };
     let checkpoints = Checkpoints { folder: folder.path().join("checkpoints"), resume: false };
     let task = Task {
-        engine: &engine,
+        engine,
         below: Below::Texts(&bags),
         joined: &joined,
         examples: &examples,
