@@ -71,7 +71,7 @@ pub(crate) fn check_for_texts(recipe: &FineTuning) -> Result<(), FineTuneError> 
 /// Rows of any of the examples.
 pub(super) enum Rows<'a> {
     /// Found where they were kept, or made of the photo.
-    Photos(Supply<'a>),
+    Photos(Box<Supply<'a>>),
     Texts(&'a Bags),
 }
 

@@ -251,7 +251,7 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
         Below::Photos(backbone) => {
             frozen = Frozen::new(engine, &options.provider, backbone, &place, options.threads)
                 .map_err(|source| graph_error(*source))?;
-            Rows::Photos(supply(task, backbone, &frozen, on)?)
+            Rows::Photos(Box::new(supply(task, backbone, &frozen, on)?))
         }
         Below::Texts(bags) => Rows::Texts(bags),
     };

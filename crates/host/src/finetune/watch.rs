@@ -74,7 +74,7 @@ pub(crate) fn watch(watch: &Watch<'_>, on: OnEvent<'_>) -> Result<Watched, FineT
         Below::Photos(backbone) => {
             frozen = Frozen::new(engine, &options.provider, backbone, &place, options.threads)
                 .map_err(|source| graph_error(*source))?;
-            Rows::Photos(supply(&task, backbone, &frozen, on)?)
+            Rows::Photos(Box::new(supply(&task, backbone, &frozen, on)?))
         }
         Below::Texts(bags) => Rows::Texts(bags),
     };

@@ -59,7 +59,7 @@ struct Network {
 /// How examples become rows for a network.
 enum Ground {
     /// Photos are prepared for it, and run through what is below its cut.
-    Photos(Backbone),
+    Photos(Box<Backbone>),
     Texts(Bags),
 }
 
@@ -215,7 +215,7 @@ impl<'a> Learners<'a> {
             let input = of.input(&backbone.input);
             return Ok(Network {
                 graph: of.network(&input, self.labels.names().len(), lesson.seed),
-                ground: Ground::Photos(backbone.clone().with_input(input)),
+                ground: Ground::Photos(Box::new(backbone.clone().with_input(input))),
                 recipe,
                 statistics: crate::untrained::STATISTICS,
             });
@@ -229,7 +229,7 @@ impl<'a> Learners<'a> {
         };
         Ok(Network {
             graph: join(backbone.graph(), &head)?,
-            ground: Ground::Photos(backbone.clone()),
+            ground: Ground::Photos(Box::new(backbone.clone())),
             recipe: FineTuning { seed: lesson.seed, batch, ..given.clone() },
             statistics: Statistics::Frozen,
         })
