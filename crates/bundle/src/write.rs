@@ -1,4 +1,4 @@
-use graft_spec::{Input, Labels, Manifest, ModelFormat, Provenance};
+use graft_spec::{Input, Labels, Manifest, ModelFormat, Pooling, Provenance};
 use serde::Serialize;
 
 use crate::bundle::Bundle;
@@ -93,7 +93,10 @@ pub fn write(contents: &Contents<'_>) -> Result<Vec<u8>, BundleError> {
 fn since_input(input: &Input) -> u16 {
     match input {
         Input::Image(_) => 0,
-        Input::Words(_) => 2,
+        Input::Words(words) => match words.pooling {
+            Pooling::Mean | Pooling::Weighted | Pooling::MaxMean => 2,
+            Pooling::Last(_) => 3,
+        },
     }
 }
 

@@ -37,7 +37,7 @@ pub use image::{Colour, Fit, ImageSpec, Layout, MAX_SIDE};
 pub use labels::{Labels, MAX_LABELS};
 pub use manifest::{Form, Input, MAX_FORMS, Manifest, ModelFormat, Name, Precision, Tolerance};
 pub use provenance::{BackboneOrigin, DataOrigin, EngineOrigin, Provenance, TestSummary};
-pub use words::{MAX_DIMENSIONS, MAX_TEXT_BYTES, Pooling, Tokeniser, WordsSpec};
+pub use words::{MAX_DIMENSIONS, MAX_LAST_WORDS, MAX_TEXT_BYTES, Pooling, Tokeniser, WordsSpec};
 
 /// A value that `docs/format.md` does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]

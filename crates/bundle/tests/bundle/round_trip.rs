@@ -41,7 +41,9 @@ prop_compose! {
 prop_compose! {
     fn words()(
         lowercase in any::<bool>(),
-        pooling in prop::sample::select(vec![Pooling::Mean, Pooling::Weighted, Pooling::MaxMean]),
+        pooling in prop::sample::select(vec![
+            Pooling::Mean, Pooling::Weighted, Pooling::MaxMean, Pooling::Last(1), Pooling::Last(64),
+        ]),
         dimensions in 1..=4096_u32,
         max_bytes in 1..=1_u32 << 20,
     ) -> WordsSpec {
@@ -266,6 +268,11 @@ fn the_version_is_the_least_that_has_all() {
     assert_eq!(minor(&contents), 2);
     let bytes = write(&contents).unwrap();
     assert_eq!(Bundle::parse(&bytes).unwrap().words(), contents.words);
+    let Input::Words(words) = &mut contents.manifest.input else { unreachable!() };
+    words.pooling = Pooling::Last(4);
+    assert_eq!(minor(&contents), 3);
+    let bytes = write(&contents).unwrap();
+    assert_eq!(Bundle::parse(&bytes).unwrap().manifest(), &contents.manifest);
 }
 
 #[test]

@@ -222,7 +222,9 @@ impl Words {
         }
         let weights = match recipe.pooling {
             Pooling::Weighted => vocabulary.weights(learned_from),
-            Pooling::Mean | Pooling::MaxMean => vec![1.0; vocabulary.vectors.len()],
+            Pooling::Mean | Pooling::MaxMean | Pooling::Last(_) => {
+                vec![1.0; vocabulary.vectors.len()]
+            }
         };
         let spec = WordsSpec {
             tokens: vocabulary.tokens,
@@ -356,12 +358,13 @@ fn precision_word(precision: TablePrecision) -> &'static str {
 
 fn recipe_words(recipe: &TextRecipe) -> BTreeMap<String, String> {
     let pooling = match recipe.pooling {
-        Pooling::Mean => "mean",
-        Pooling::Weighted => "weighted",
-        Pooling::MaxMean => "max_mean",
+        Pooling::Mean => "mean".to_owned(),
+        Pooling::Weighted => "weighted".to_owned(),
+        Pooling::MaxMean => "max_mean".to_owned(),
+        Pooling::Last(words) => format!("last {words}"),
     };
     [
-        ("pooling", pooling.to_owned()),
+        ("pooling", pooling),
         ("table_precision", precision_word(recipe.precision).to_owned()),
         ("other_words", recipe.other_words.to_string()),
     ]
