@@ -169,7 +169,8 @@ typedef struct graft_info {
   // form that runs may need more time and memory to open.
   const char *refused;
   // The longest text in bytes, if the bundle is about texts; of a longer one the
-  // rest is left out. 0 if it is about pictures.
+  // rest is left out, or the beginning if the bundle continues texts. 0 if it is
+  // about pictures.
   uint32_t max_text_bytes;
   // How many words it knows; 0 if it is about pictures.
   uint32_t words;

@@ -20,6 +20,11 @@ pub fn words() -> PathBuf {
     firmware("../crates/runtime/tests/fixtures/words.graft")
 }
 
+/// A bundle that continues texts.
+pub fn next_word() -> PathBuf {
+    firmware("../crates/runtime/tests/fixtures/next_word.graft")
+}
+
 /// The tiny bundle with another network, or with other references.
 fn rewritten(network: Option<&[u8]>, change: impl FnOnce(&mut References)) -> Vec<u8> {
     let tiny = fs::read(tiny()).expect("the fixture is there");
