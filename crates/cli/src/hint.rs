@@ -18,6 +18,7 @@ use graft_host::examples::DatasetError;
 use graft_host::features::FeaturesError;
 use graft_host::finetune::{CheckpointError, FineTuneError, Other, PartsError, PlaceError};
 use graft_host::inspect::InspectError;
+use graft_host::next_word::NextWordError;
 use graft_host::rank::{LatencyFileError, RankError, SourceError};
 use graft_host::report::ReportError;
 use graft_host::stated::{FileError, Missing, StatedError};
@@ -39,6 +40,7 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref::<CacheError>().map(|_| CACHE.to_owned()))
             .or_else(|| cause.downcast_ref().and_then(backbone))
             .or_else(|| cause.downcast_ref().and_then(run))
+            .or_else(|| cause.downcast_ref().and_then(next_word))
             .or_else(|| cause.downcast_ref().and_then(dataset))
             .or_else(|| cause.downcast_ref().and_then(cuts))
             .or_else(|| cause.downcast_ref().and_then(rank))
@@ -72,7 +74,11 @@ pub fn is_cancelled(error: &anyhow::Error) -> bool {
     let fetch = matches!(error.downcast_ref(), Some(FetchError::Http(HttpError::Cancelled)));
     let report = matches!(error.downcast_ref(), Some(ReportError::Cancelled));
     let vectors = matches!(error.downcast_ref(), Some(VectorsError::Cancelled));
-    run || answer || bench || cuts || rank || report || vectors || fetch
+    let next_word = matches!(
+        error.downcast_ref(),
+        Some(NextWordError::Cancelled | NextWordError::Answer(AnswerError::Cancelled))
+    );
+    run || answer || bench || cuts || rank || report || vectors || fetch || next_word
 }
 
 const CACHE: &str = "clear it with `graft cache clear`, or do without it with --no-cache";
@@ -181,6 +187,30 @@ fn run(error: &RunError) -> Option<String> {
         }
         _ => None,
     }
+}
+
+fn next_word(error: &NextWordError) -> Option<String> {
+    let cure = match error {
+        NextWordError::TooShort { .. } | NextWordError::NothingAsked { .. } => {
+            "add texts, or hold fewer of them out with --test-share"
+        }
+        NextWordError::NothingKnown { .. } => {
+            "`graft words FILE info` shows what words it begins with: texts of another language or alphabet need other vectors"
+        }
+        NextWordError::TooFewWords { .. } => {
+            "state fewer with --words, or leave it out: then all are taken"
+        }
+        NextWordError::NotNextWord { .. } => "`graft train --next-word` makes one that does",
+        NextWordError::Strict { .. } => "without --strict they are skipped and listed",
+        NextWordError::Diverged { .. } => {
+            "are the vectors right? `graft words FILE nearest WORD` shows"
+        }
+        NextWordError::Table(TableError::Value { .. }) => "write the table with --precision f32",
+        NextWordError::Network(error) => return network(error),
+        NextWordError::Vectors(error) => return vectors(error),
+        _ => return None,
+    };
+    Some(cure.to_owned())
 }
 
 fn dataset(error: &DatasetError) -> Option<String> {

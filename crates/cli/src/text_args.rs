@@ -47,6 +47,10 @@ impl TextArgs {
         self.pooling.is_some() || self.vocab.is_some() || self.precision.is_some()
     }
 
+    pub fn states_pooling(&self) -> bool {
+        self.pooling.is_some()
+    }
+
     pub fn recipe(&self) -> TextRecipe {
         TextRecipe {
             pooling: match self.pooling.unwrap_or(PoolingName::Mean) {

@@ -53,6 +53,7 @@ pub mod graft;
 pub mod inspect;
 pub mod labelled;
 pub mod lossy;
+pub mod next_word;
 mod onnx_file;
 mod photos;
 pub mod progress;

@@ -13,7 +13,7 @@ mod common;
 mod data;
 mod pooled;
 mod train;
-mod vocabulary;
+pub(crate) mod vocabulary;
 
 pub use data::Texts;
 pub use graft_input::words::{TableError, TablePrecision};

@@ -62,7 +62,7 @@ mod summary;
 mod taps;
 mod tensor;
 
-pub use architecture::{Architecture, Design};
+pub use architecture::{Architecture, Design, NextWord};
 pub use autodiff::{
     Loss, Optimiser, StateRole, Statistics, StepInput, StepOptions, StepState, Trainable,
     TrainingStep, WeightInfo,

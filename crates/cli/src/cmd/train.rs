@@ -32,11 +32,14 @@ use crate::fine_tune_args::{FineTuneArgs, Shared};
 use crate::input_args::{ImageSizeArgs, InputArgs};
 use crate::locations::Locations;
 use crate::model_args::{CutsArgs, PoolName, pretrained};
+use crate::next_word_args::NextWordArgs;
 use crate::output::{Outcome, print};
 use crate::progress::Display;
 use crate::text;
 use crate::text_args::TextArgs;
 use crate::vectors_args::VectorsArgs;
+
+pub mod next_word;
 
 /// Learn a task from labelled photos or texts and write a bundle
 ///
@@ -90,11 +93,11 @@ pub struct Cmd {
     #[arg(long, value_name = "X,…", value_delimiter = ',', value_parser = strength_flag)]
     strengths: Option<Vec<f64>>,
 
-    /// Units of an mlp head's hidden layer
+    /// Units of the hidden layer, of an mlp head or for the next word
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     hidden: Option<u16>,
 
-    /// Epochs, of fine-tuning; at most, for an mlp head
+    /// Epochs, of fine-tuning; at most, for an mlp head and for the next word
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     epochs: Option<u16>,
 
@@ -146,6 +149,9 @@ pub struct Cmd {
 
     #[command(flatten)]
     texts: TextArgs,
+
+    #[command(flatten)]
+    next_word: NextWordArgs,
 
     #[command(flatten)]
     vectors: VectorsArgs,
@@ -265,6 +271,9 @@ impl Cmd {
         // What can fail at once fails before the long work.
         check_writable(&self.output)?;
         refuse_to_overwrite(&self.output, &self.data)?;
+        if self.next_word.next_word {
+            return self.run_next_word(context, &locations, start);
+        }
         let recipe = self.recipe()?;
         let seed = recipe.seed;
         if self.texts.is_stated() || self.is_about_texts(&locations) {
@@ -359,15 +368,8 @@ impl Cmd {
                 })
             }
         };
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => {
-                let stem = self.output.file_stem().unwrap_or_default().to_string_lossy();
-                Name::new(stem).map_err(|e| anyhow::anyhow!("{e}; state one with --name"))?
-            }
-        };
         Ok(Recipe {
-            name,
+            name: self.bundle_name()?,
             head,
             folds: self.folds.into(),
             test_share: self.test_share,
@@ -378,6 +380,16 @@ impl Cmd {
             fine_tuning: fine_tuning
                 .map(|recipe| (recipe, self.fine_tune.checkpoints(&self.output))),
         })
+    }
+
+    fn bundle_name(&self) -> anyhow::Result<Name> {
+        match &self.name {
+            Some(name) => Ok(name.clone()),
+            None => {
+                let stem = self.output.file_stem().unwrap_or_default().to_string_lossy();
+                Name::new(stem).map_err(|e| anyhow::anyhow!("{e}; state one with --name"))
+            }
+        }
     }
 
     /// The rule by which the cut is chosen, if it is.

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use graft_host::inspect::{Axis, BundleInside, Cut, InputFacts, Inspection, Kind, Tensor};
-use graft_spec::Tokeniser;
+use graft_spec::{Pooling, Tokeniser};
 
 use super::{bytes, count, table};
 
@@ -108,11 +108,15 @@ fn inside(b: &BundleInside) -> String {
         ),
         InputFacts::Words(s) => {
             let Tokeniser::Words { lowercase } = s.tokens;
+            let pooling = match s.pooling {
+                Pooling::Last(words) => format!("the last {words} side by side"),
+                other => word(&other),
+            };
             let case = if lowercase { "lower case" } else { "case kept" };
             writeln!(
                 text,
                 "  text       words in {case}, {} of {} dimensions, {} at most",
-                word(&s.pooling),
+                pooling,
                 s.dimensions,
                 bytes(s.max_bytes.into())
             )

@@ -12,13 +12,13 @@ use crate::progress::OnEvent;
 use crate::vectors::{VectorsError, VectorsFile};
 
 /// Vectors of the words that travel.
-pub(super) struct Vocabulary {
-    pub(super) vectors: WordVectors,
-    pub(super) tokens: Tokeniser,
+pub(crate) struct Vocabulary {
+    pub(crate) vectors: WordVectors,
+    pub(crate) tokens: Tokeniser,
     /// Of them words of the texts.
-    pub(super) of_task: usize,
+    pub(crate) of_task: usize,
     /// In the file.
-    pub(super) of_file: u64,
+    pub(crate) of_file: u64,
 }
 
 /// After so many words it is known whether a file has capitals: files begin with
@@ -30,7 +30,7 @@ const SMOOTH: f64 = 1e-3;
 
 impl Vocabulary {
     /// Streams the file and keeps the words of `texts` and the first `others`.
-    pub(super) fn of(
+    pub(crate) fn of(
         file: &VectorsFile,
         texts: &[&str],
         others: usize,
@@ -58,7 +58,7 @@ impl Vocabulary {
 
     /// Smooth inverse frequency of each word, a / (a + p): p is its share of the
     /// texts' words, and 0 where it is in none.
-    pub(super) fn weights(&self, texts: &[&str]) -> Vec<f32> {
+    pub(crate) fn weights(&self, texts: &[&str]) -> Vec<f32> {
         let mut counts = vec![0u64; self.vectors.len()];
         let (mut total, mut lowered) = (0u64, String::new());
         for text in texts {
@@ -80,7 +80,7 @@ impl Vocabulary {
     }
 
     /// Words of texts that it lacks, the most frequent first, `most` at most.
-    pub(super) fn unknown(&self, texts: &[&str], most: usize) -> Vec<String> {
+    pub(crate) fn unknown(&self, texts: &[&str], most: usize) -> Vec<String> {
         let (mut unknown, mut lowered) = (HashMap::<String, u64>::new(), String::new());
         for text in texts {
             let find = |word: &str| self.vectors.index(word);
@@ -99,13 +99,13 @@ impl Vocabulary {
     }
 
     /// Capitals mean nothing.
-    pub(super) fn lowercase(&self) -> bool {
+    pub(crate) fn lowercase(&self) -> bool {
         let Tokeniser::Words { lowercase } = self.tokens;
         lowercase
     }
 
     /// The words, with these weights, as a bundle carries them.
-    pub(super) fn table(
+    pub(crate) fn table(
         &self,
         weights: &[f32],
         precision: TablePrecision,

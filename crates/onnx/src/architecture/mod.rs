@@ -3,10 +3,12 @@
 //! grafted and tuned like any other.
 
 mod layers;
+mod next_word;
 mod pixels;
 mod rows;
 
 use layers::Layers;
+pub use next_word::NextWord;
 
 use crate::graph::Graph;
 
