@@ -9,14 +9,17 @@ use graft_spec::Tokeniser;
 /// enough to have little to do with the next.
 const BLOCKS: usize = 100;
 
-/// Texts in blocks of about as many words. A text is in one block, unless it is longer
-/// than a block; then it is cut where a word begins.
+/// A text of fewer words is never cut: what is before a cut is not seen behind it.
+const LEAST_PIECE: usize = 100;
+
+/// Texts in blocks of about as many words. A text is in one block, unless it is much
+/// longer than one; then it is cut where a word begins.
 pub(super) fn blocks<'t>(texts: &[&'t str]) -> Vec<Vec<&'t str>> {
     let total: usize = texts.iter().map(|text| tokens(text).count()).sum();
     let target = total.div_ceil(BLOCKS).max(1);
     let (mut blocks, mut block, mut filled) = (Vec::new(), Vec::new(), 0);
     for text in texts {
-        for (piece, words) in pieces(text, target) {
+        for (piece, words) in pieces(text, target.max(LEAST_PIECE)) {
             block.push(piece);
             filled += words;
             if filled >= target {
@@ -202,7 +205,7 @@ mod tests {
         assert!(blocks.iter().all(|block| block.len() == 3));
         let long = "word ".repeat(1000);
         let cut = super::blocks(&[&long, "end"]);
-        assert_eq!(cut.len(), 91);
+        assert_eq!(cut.len(), 11);
         assert_eq!(cut.concat().concat(), format!("{long}end"));
     }
 

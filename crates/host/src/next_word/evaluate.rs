@@ -161,7 +161,7 @@ mod tests {
         let rows = rows(&table);
         let find = |word: &str| table.lookup(word).map(|index| index as usize);
         let contexts = contexts(&running, 1000);
-        assert_eq!(contexts.len(), 9 * 22 - 10);
+        assert_eq!(contexts.len(), 9 * 15);
         for context in &contexts {
             let mut expected = [f32::NAN; 12];
             preparer.fill(&context.text, &mut expected);
