@@ -244,7 +244,7 @@ fn what_cannot_be_learned_is_named() {
     refuse("broken.txt", "", &["broken.txt, line 3: is not UTF-8"]);
     sandbox.write("table.csv", "words,label\na,b\n");
     refuse("table.csv", "", &["has no column \"text\"", "found: words, label"]);
-    sandbox.write("lines.jsonl", "{\"text\": 7}\n");
+    sandbox.write("lines.jsonl", "{\"text\": [7]}\n");
     refuse("lines.jsonl", "", &["lines.jsonl, line 1", "\"text\" is neither a string"]);
     fs::create_dir(sandbox.path("folder")).unwrap();
     refuse("folder", "", &["folder has no .txt files"]);

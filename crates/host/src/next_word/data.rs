@@ -240,11 +240,13 @@ fn object(line: &str) -> Result<(String, Option<Split>), LineProblem> {
         serde_json::from_str(line).map_err(|error| LineProblem::Json(error.to_string()))?;
     let string = |name: &'static str| match object.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(value)) => Ok(Some(value.as_str())),
+        Some(Value::String(value)) => Ok(Some(value.clone())),
+        // Somebody who wrote a number wrote a text.
+        Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(Some(value.to_string())),
         Some(_) => Err(LineProblem::NotAString(name)),
     };
-    let text = string("text")?.ok_or(LineProblem::Missing("text"))?.to_owned();
-    let split = match string("split")? {
+    let text = string("text")?.ok_or(LineProblem::Missing("text"))?;
+    let split = match string("split")?.as_deref() {
         None | Some("") => None,
         Some(word) => Some(side(word)?),
     };
