@@ -102,7 +102,7 @@ pub struct NextWordFacts {
     pub discount: f64,
     pub epochs: Vec<EpochFacts>,
     pub best_epoch: usize,
-    /// Places of an epoch, which are drawn if there are more.
+    /// Texts that could not be used.
     pub skipped: usize,
     pub skipped_files: Vec<Skipped>,
     pub vectors_seconds: f64,
