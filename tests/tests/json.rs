@@ -159,7 +159,7 @@ fn every_document_has_the_fields_of_its_page() {
     let next = of(next);
     check_section("`train --next-word`", "train", &next);
     let text = section("`train --next-word`");
-    let rivals = table(text.split_once("**rivals**").unwrap().1);
+    let rivals = crate::table(text.split_once("**rivals**").unwrap().1);
     assert_eq!(fields(&next["rivals"][0]), rivals);
     let evaluated = of("evaluate next.graft notes.txt");
     check_section("`evaluate` of a bundle that continues texts", "evaluate", &evaluated);
