@@ -209,5 +209,5 @@ fn pooled_texts_are_the_same_in_every_build() {
     check(I8, Mean, "840fd9241d42e1e73adaae3b2f328bf7a5940bed36951d4ab668844c7c120891");
     check(I8, Weighted, "68437bb00dbe4f5def4d93dd06a285b7b1a0682c103d8a6d84833f8a01f590ff");
     check(I8, MaxMean, "14e7b0b72779b8ec9e11c64827d5d584f8b16ca45438cca7aca161f32d095740");
-    check(I8, Last(5), "bf1d7d0c8c490a78758214f653c2d040e8d32abbca942232b66a2d300b52f85b");
+    check(I8, Last(5), "40f0b6eef13788f1750ae9f7e5e2b652533109ec38a14c7f9e322948fa5bfd5a");
 }

@@ -126,7 +126,7 @@ fn kinds_of_later_versions() {
     refused(&assemble(1, &sections), "none is onnx");
     sections[0].bytes = MANIFEST.replace(r#""onnx""#, r#""caffe""#).into();
     refused(&assemble(0, &sections), "unknown variant `caffe`");
-    refused(&assemble(3, &sections), "needs a reader of version 1.3");
+    refused(&assemble(4, &sections), "needs a reader of version 1.4");
 }
 
 #[test]
