@@ -10,7 +10,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS ?= bundle caffe decode onnx words
+FUZZ_TARGETS ?= bundle caffe decode onnx tokens words
 FUZZ_TOOLS := $(CURDIR)/.deps/cargo-fuzz-0.13.2
 # Arguments for the whole-pipeline benchmark.
 BENCH_ARGS ?=

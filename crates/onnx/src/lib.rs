@@ -42,6 +42,7 @@ mod check;
 mod classifier;
 mod cut;
 mod cut_points;
+mod encoder;
 mod error;
 mod eval;
 mod external;
@@ -69,6 +70,7 @@ pub use autodiff::{
 };
 pub use classifier::Classifier;
 pub use cut_points::CutPoint;
+pub use encoder::{EncoderError, SentenceEncoder, TOKENS, TokenPooling};
 pub use error::{FeatureProblem, GraphError, HeadProblem, TensorProblem};
 pub use external::ExternalData;
 pub use graph::{Batch, Graph};
