@@ -13,6 +13,7 @@ use graft_host::catalogue::caffe::CaffeAddError;
 use graft_host::catalogue::fetch::{FetchError, HttpError, PipError};
 use graft_host::catalogue::{AddError, CatalogueError, RemoveError};
 use graft_host::cuts::CutsError;
+use graft_host::encoder::EncoderError;
 use graft_host::engine::{EngineError, NetworkError};
 use graft_host::examples::DatasetError;
 use graft_host::features::FeaturesError;
@@ -54,6 +55,7 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref().and_then(remove))
             .or_else(|| cause.downcast_ref().and_then(word_vectors))
             .or_else(|| cause.downcast_ref().and_then(vectors))
+            .or_else(|| cause.downcast_ref().and_then(encoder))
             .or_else(|| cause.downcast_ref().and_then(question))
             .or_else(|| cause.downcast_ref().and_then(write))
     })
@@ -149,6 +151,20 @@ fn backbone(error: &BackboneError) -> Option<String> {
         BackboneError::Cut { .. } => {
             Some("name another cut with --at TENSOR; `graft inspect --cuts` lists them".to_owned())
         }
+        _ => None,
+    }
+}
+
+fn encoder(error: &EncoderError) -> Option<String> {
+    match error {
+        EncoderError::Missing { .. } | EncoderError::NoNetwork { .. } => Some(
+            "keep the files together as Hugging Face's libraries do: config.json, model.safetensors, tokenizer.json; docs/backbones.md says how to save them"
+                .to_owned(),
+        ),
+        EncoderError::Positions { positions, .. } => Some(format!("use --max-tokens {positions}")),
+        EncoderError::Network { .. } => Some(
+            "docs/backbones.md says which encoders are read, and how to export others".to_owned(),
+        ),
         _ => None,
     }
 }

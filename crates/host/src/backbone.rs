@@ -52,7 +52,7 @@ pub enum BackboneError {
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     /// No network.
-    #[error("{name} is word vectors, not a network")]
+    #[error("{name} is for texts, not a network for photos")]
     Words { name: String },
     /// Not a usable graph.
     #[error("{name} is not a usable ONNX file")]
@@ -282,7 +282,7 @@ impl Backbone {
 
 /// The entry's file, read and checked.
 pub fn open_entry(entry: &Entry) -> Result<Pretrained, OpenEntryError> {
-    if let Content::Words { .. } = &entry.spec.content {
+    if let Content::Words { .. } | Content::Encoder { .. } = &entry.spec.content {
         return Err(BackboneError::Words { name: entry.spec.name.to_string() }.into());
     }
     let bytes = entry.read()?;

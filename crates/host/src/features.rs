@@ -223,7 +223,7 @@ fn prepared_digest(spec: &ImageSpec) -> Digest {
     Digest(tensor_sha256(&tensor))
 }
 
-fn note_torn(segments: &[PathBuf], on: OnEvent<'_>) -> Result<(), FeaturesError> {
+pub(crate) fn note_torn(segments: &[PathBuf], on: OnEvent<'_>) -> Result<(), FeaturesError> {
     for path in segments {
         let note =
             format!("{} was torn and is removed; its rows are computed again", path.display());

@@ -43,6 +43,7 @@ pub mod compare;
 pub mod cuts;
 pub mod develop;
 pub mod digest;
+pub mod encoder;
 pub mod engine;
 pub mod evaluate;
 pub mod examples;

@@ -178,7 +178,7 @@ impl Cmd {
                 anyhow::bail!("name the photos to look at")
             }
             Input::Image(_) => Ok(Asked::Photos(self.examples.iter().map(PathBuf::from).collect())),
-            Input::Words(_) => {
+            Input::Words(_) | Input::Tokens(_) => {
                 let given = self.examples.iter().enumerate().map(|(at, text)| {
                     let text = text.to_str().map(str::to_owned);
                     text.with_context(|| format!("text {} is not UTF-8", at + 1))

@@ -9,6 +9,7 @@ use graft_host::backbone::{Backbone, Pool, Pretrained};
 use graft_host::bundle_file::{BundleFacts, BundleFile, is_bundle};
 use graft_host::catalogue::{self, Content};
 use graft_host::cuts::{Rule, cuts};
+use graft_host::encoder::{Encoder, is_encoder};
 use graft_host::engine::{Engine, cpu_features};
 use graft_host::examples::Dataset;
 use graft_host::features::FeatureOptions;
@@ -17,7 +18,9 @@ use graft_host::inspect::InputFacts;
 use graft_host::progress::Event;
 use graft_host::provider::Provider;
 use graft_host::stated::StatedInput;
-use graft_host::texts::{TextFacts, TextTask, Texts, train_texts};
+use graft_host::texts::{
+    SentenceFacts, SentenceTask, TextFacts, TextTask, Texts, train_sentences, train_texts,
+};
 use graft_host::train::{
     ClassWeights, Evaluation, HeadRecipe, LinearRecipe, MlpRecipe, PathPoint, Recipe, Run, Setting,
     train,
@@ -47,7 +50,8 @@ use crate::vectors_args::VectorsArgs;
 /// answers are verified in the device engine before the bundle is written.
 ///
 /// With word vectors in the backbone's place the task is about texts: their words are
-/// looked up, and what is found is pooled. Everything from there on is the same.
+/// looked up, and what is found is pooled; with a sentence encoder, the network reads
+/// their tokens. Everything from there on is the same.
 #[derive(Args)]
 pub struct Cmd {
     /// A folder with a sub-folder a class, or a .csv or .tsv with the columns
@@ -56,7 +60,7 @@ pub struct Cmd {
     data: PathBuf,
 
     /// The backbone: a name that `graft models` lists, a folder with a model.toml,
-    /// an ONNX file, or a file of word vectors
+    /// an ONNX file, a file of word vectors, or a folder of a sentence encoder
     #[arg(long, value_name = "MODEL", default_value = "mobilenet_v2")]
     model: String,
 
@@ -206,6 +210,7 @@ pub struct Report {
     pub sweep: Option<Sweep>,
     pub fine_tuning: Option<TuningFacts>,
     pub texts: Option<TextFacts>,
+    pub sentences: Option<SentenceFacts>,
 }
 
 #[derive(Serialize)]
@@ -267,8 +272,14 @@ impl Cmd {
         refuse_to_overwrite(&self.output, &self.data)?;
         let recipe = self.recipe()?;
         let seed = recipe.seed;
-        if self.texts.is_stated() || self.is_about_texts(&locations) {
-            return self.run_texts(context, &locations, &recipe, start);
+        match self.text_source(&locations) {
+            Some(TextSource::Vectors) => {
+                return self.run_texts(context, &locations, &recipe, start);
+            }
+            Some(TextSource::Encoder) => {
+                return self.run_sentences(context, &locations, &recipe, start);
+            }
+            None => {}
         }
         let dataset = Dataset::open(&self.data)?;
         let labels = dataset.checked_labels(&self.data)?;
@@ -308,7 +319,7 @@ impl Cmd {
         {
             checkpoints.remove();
         }
-        let made = Made { run, sweep, texts: None };
+        let made = Made { run, sweep, texts: None, sentences: None };
         let threads = options.threads;
         let report = self.report(made, &engine, &options.provider, threads, &recipe, start)?;
         print(context.global, "train", &report, || text::train::result(&report))?;
@@ -410,7 +421,13 @@ impl Cmd {
         recipe: &Recipe,
         start: Instant,
     ) -> anyhow::Result<Outcome> {
-        self.refuse_flags_of_photos(recipe)?;
+        self.refuse_flags_of_photos(recipe, "word vectors")?;
+        if self.texts.is_of_encoder() {
+            anyhow::bail!(
+                "--max-tokens is for sentence encoders, and {} is word vectors",
+                self.model
+            );
+        }
         let text_recipe = self.texts.recipe();
         let texts = Texts::open(&self.data)?;
         let labels = texts.dataset.checked_labels(&self.data)?;
@@ -424,30 +441,74 @@ impl Cmd {
         let (run, facts) = train_texts(&engine, &provider, &task, recipe, &text_recipe, &mut on)?;
         context.go_on()?;
         write_whole(&self.output, &run.grafted.bytes)?;
-        let made = Made { run, sweep: None, texts: Some(facts) };
+        let made = Made { run, sweep: None, texts: Some(facts), sentences: None };
         // Words are looked up by one.
         let report = self.report(made, &engine, &provider, 1, recipe, start)?;
         print(context.global, "train", &report, || text::train::result(&report))?;
         Ok(Outcome::Yes)
     }
 
-    /// Whether the backbone is word vectors.
-    fn is_about_texts(&self, locations: &Locations) -> bool {
-        let path = Path::new(&self.model);
-        if path.extension().is_some_and(|e| e == "onnx") {
-            return false;
+    /// The same with a sentence encoder.
+    fn run_sentences(
+        &self,
+        context: &Context<'_>,
+        locations: &Locations,
+        recipe: &Recipe,
+        start: Instant,
+    ) -> anyhow::Result<Outcome> {
+        self.refuse_flags_of_photos(recipe, "a sentence encoder")?;
+        if self.texts.is_of_vectors() {
+            anyhow::bail!(
+                "--pooling, --vocab and --precision are for word vectors, and {} is a sentence encoder",
+                self.model
+            );
         }
-        if path.is_file() {
-            return is_vectors(path);
-        }
-        // What can't be found is an error where it is opened.
-        match catalogue::find(&locations.models(), &self.model) {
-            Ok(entry) => matches!(entry.spec.content, Content::Words { .. }),
-            Err(_) => is_customary(path),
-        }
+        let texts = Texts::open(&self.data)?;
+        let labels = texts.dataset.checked_labels(&self.data)?;
+        let encoder = Encoder::named(&locations.models(), &self.model, self.texts.encoder())?;
+        let engine = Engine::load(&locations.onnx_runtime(context.global))?;
+        let options = FeatureOptions {
+            provider: self.provider.provider(locations),
+            threads: context.global.threads(),
+            batch: None,
+            cache: (!self.no_cache).then(|| locations.features()),
+        };
+        let mut display = Display::new(context);
+        note_unused(&texts.dataset.unused_columns, &mut display);
+        let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
+        let task = SentenceTask { encoder: &encoder, texts: &texts, labels: &labels };
+        let (run, facts) = train_sentences(&engine, &task, recipe, &options, &mut on)?;
+        context.go_on()?;
+        write_whole(&self.output, &run.grafted.bytes)?;
+        let made = Made { run, sweep: None, texts: None, sentences: Some(facts) };
+        let report =
+            self.report(made, &engine, &options.provider, options.threads, recipe, start)?;
+        print(context.global, "train", &report, || text::train::result(&report))?;
+        Ok(Outcome::Yes)
     }
 
-    fn refuse_flags_of_photos(&self, recipe: &Recipe) -> anyhow::Result<()> {
+    /// What the backbone is, if it is for texts.
+    fn text_source(&self, locations: &Locations) -> Option<TextSource> {
+        let path = Path::new(&self.model);
+        if self.texts.is_of_encoder() || is_encoder(path) {
+            return Some(TextSource::Encoder);
+        }
+        let is_network = path.extension().is_some_and(|e| e == "onnx");
+        let is_words = match catalogue::find(&locations.models(), &self.model) {
+            _ if is_network => false,
+            _ if path.is_file() => is_vectors(path),
+            Ok(entry) => match entry.spec.content {
+                Content::Words { .. } => true,
+                Content::Encoder { .. } => return Some(TextSource::Encoder),
+                Content::Network { .. } => false,
+            },
+            // What can't be found is an error where it is opened.
+            Err(_) => is_customary(path),
+        };
+        (is_words || self.texts.is_of_vectors()).then_some(TextSource::Vectors)
+    }
+
+    fn refuse_flags_of_photos(&self, recipe: &Recipe, is: &str) -> anyhow::Result<()> {
         let stated = [
             ("--at", self.at.is_some()),
             ("--pool", self.cuts.pool != PoolName::Mean),
@@ -458,7 +519,7 @@ impl Cmd {
         ];
         match stated.iter().find(|(_, stated)| *stated) {
             Some((flag, _)) => {
-                anyhow::bail!("{flag} is for networks, and {} is word vectors", self.model)
+                anyhow::bail!("{flag} is for networks for photos, and {} is {is}", self.model)
             }
             None => Ok(()),
         }
@@ -473,7 +534,7 @@ impl Cmd {
         recipe: &Recipe,
         start: Instant,
     ) -> anyhow::Result<Report> {
-        let Made { run, sweep, texts } = made;
+        let Made { run, sweep, texts, sentences } = made;
         let Run { grafted, evaluation, facts } = run;
         let file = BundleFile::of(&self.output, grafted.bytes);
         let bundle = file.facts(&file.parse()?);
@@ -557,6 +618,7 @@ impl Cmd {
                 },
             ),
             texts,
+            sentences,
         })
     }
 }
@@ -566,6 +628,14 @@ struct Made {
     run: Run,
     sweep: Option<Sweep>,
     texts: Option<TextFacts>,
+    sentences: Option<SentenceFacts>,
+}
+
+/// Backbones for texts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TextSource {
+    Vectors,
+    Encoder,
 }
 
 fn note_unused(columns: &[String], display: &mut Display<'_>) {

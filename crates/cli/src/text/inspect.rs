@@ -117,6 +117,13 @@ fn inside(b: &BundleInside) -> String {
                 bytes(s.max_bytes.into())
             )
         }
+        InputFacts::Tokens(s) => writeln!(
+            text,
+            "  text       up to {} tokens of {}, {} at most",
+            s.max_tokens,
+            s.vocabulary,
+            bytes(s.max_bytes.into())
+        ),
     };
     let unknown =
         b.unknown_below.map_or("always answers".to_owned(), |t| format!("unknown below {t:.3}"));

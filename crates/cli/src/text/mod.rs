@@ -83,7 +83,7 @@ impl What {
     pub fn of(input: &Input) -> What {
         match input {
             Input::Image(_) => What::Photos,
-            Input::Words(_) => What::Texts,
+            Input::Words(_) | Input::Tokens(_) => What::Texts,
         }
     }
 

@@ -255,7 +255,7 @@ fn nothing_known(task: &TextTask<'_>) -> RunError {
     RunError::NothingKnown { total: task.texts.texts.len(), vectors }
 }
 
-fn refuse(skipped: &[Skipped], total: usize, strict: bool) -> Result<(), RunError> {
+pub(super) fn refuse(skipped: &[Skipped], total: usize, strict: bool) -> Result<(), RunError> {
     if strict && !skipped.is_empty() {
         return Err(RunError::Strict { skipped: skipped.to_vec(), total });
     }
@@ -263,7 +263,7 @@ fn refuse(skipped: &[Skipped], total: usize, strict: bool) -> Result<(), RunErro
 }
 
 /// Those of which no word is known.
-fn unknown_texts(
+pub(super) fn unknown_texts(
     all: &[&Example],
     counts: &[Counts],
     on: OnEvent<'_>,
@@ -279,7 +279,7 @@ fn unknown_texts(
 }
 
 /// The same sides of those that are left, `known`.
-fn among(planned: &Sides, known: &[usize]) -> Sides {
+pub(super) fn among(planned: &Sides, known: &[usize]) -> Sides {
     let places: HashMap<usize, usize> = known.iter().enumerate().map(|(at, &i)| (i, at)).collect();
     let left = |side: &[usize]| side.iter().filter_map(|i| places.get(i).copied()).collect();
     let folds = planned.train.iter().zip(&planned.folds);
@@ -301,21 +301,25 @@ fn take_common_out(features: &mut Features, sides: &Sides, pooling: Pooling) -> 
     common
 }
 
-fn unknown_share(counts: &[Counts], side: &[usize]) -> f64 {
+pub(super) fn unknown_share(counts: &[Counts], side: &[usize]) -> f64 {
     let sum =
         |of: fn(&Counts) -> u32| -> u64 { side.iter().map(|&i| u64::from(of(&counts[i]))).sum() };
     let (tokens, known) = (sum(|c| c.tokens), sum(|c| c.known));
     if tokens == 0 { 0.0 } else { (tokens - known) as f64 / tokens as f64 }
 }
 
-fn note(text: &str, on: OnEvent<'_>) -> Result<(), RunError> {
+pub(super) fn note(text: &str, on: OnEvent<'_>) -> Result<(), RunError> {
     match on(Event::Note(text)) {
         ControlFlow::Break(()) => Err(RunError::Cancelled),
         ControlFlow::Continue(()) => Ok(()),
     }
 }
 
-fn note_lone(labels: &Labels, all: &[&Example], on: OnEvent<'_>) -> Result<(), RunError> {
+pub(super) fn note_lone(
+    labels: &Labels,
+    all: &[&Example],
+    on: OnEvent<'_>,
+) -> Result<(), RunError> {
     let mut counts = vec![0usize; labels.names().len()];
     all.iter().for_each(|example| counts[example.label] += 1);
     for (label, _) in labels.names().iter().zip(counts).filter(|(_, count)| *count == 1) {

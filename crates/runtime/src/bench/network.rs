@@ -4,7 +4,7 @@ use graft_spec::ModelFormat;
 
 use super::Latency;
 use crate::engine::{Bytes, Engine, Outputs, Wanted};
-use crate::error::{EngineError, OpenError};
+use crate::error::{EngineError, OpenError, Shape};
 
 /// Runs before the clock: the first one faults in memory.
 const WARM_UP: usize = 1;
@@ -28,7 +28,7 @@ pub fn network_latency(
         format: ModelFormat::Onnx,
         model,
         input: None,
-        input_shape: &input_shape,
+        input_shape: &Shape::from(input_shape),
         outputs: Outputs::Own,
     };
     let mut engine = Engine::open(&wanted)?;

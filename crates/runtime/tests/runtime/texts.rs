@@ -25,6 +25,7 @@ fn changed<'a>(change: impl FnOnce(&mut Contents<'a>)) -> Vec<u8> {
         labels: BUNDLE.labels().clone(),
         models: vec![ModelPart { bytes: form.model, references: form.references.clone() }],
         words: BUNDLE.words(),
+        tokenizer: None,
         provenance: None,
     };
     change(&mut contents);

@@ -32,6 +32,7 @@ fn rewritten(network: Option<&[u8]>, change: impl FnOnce(&mut References)) -> Ve
         labels: bundle.labels().clone(),
         models: vec![ModelPart { bytes: network.unwrap_or(form.model), references }],
         words: None,
+        tokenizer: None,
         provenance: None,
     })
     .expect("the change leaves a bundle")
@@ -49,8 +50,15 @@ fn with_nnef(network: &[u8]) -> Vec<u8> {
     let part = |bytes| ModelPart { bytes, references: onnx.references.clone() };
     let labels = bundle.labels().clone();
     let models = vec![part(network), part(onnx.model)];
-    graft_bundle::write(&Contents { manifest, labels, models, words: None, provenance: None })
-        .expect("two forms are a bundle")
+    graft_bundle::write(&Contents {
+        manifest,
+        labels,
+        models,
+        words: None,
+        tokenizer: None,
+        provenance: None,
+    })
+    .expect("two forms are a bundle")
 }
 
 /// The tiny bundle with both forms of its network.
