@@ -176,7 +176,6 @@ fn what_is_wrong_is_named() {
     sandbox
         .run("train texts.csv --model minilm_l6_v2 -o task.graft")
         .refuses(&["minilm_l6_v2 is not here yet", "graft models fetch minilm_l6_v2"]);
-    sandbox.run("cuts texts.csv --model minilm_l6_v2").refuses(&["minilm_l6_v2 is for texts"]);
     sandbox.assert_no_remains();
     assert!(!sandbox.path("task.graft").exists());
 }

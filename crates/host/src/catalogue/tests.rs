@@ -54,7 +54,14 @@ fn what_is_built_in_is_well_formed() {
     let names: Vec<&str> = listing.models.iter().map(|e| e.spec.name.as_str()).collect();
     assert_eq!(
         names,
-        ["efficientnet_lite0", "mobilenet_v2", "resnet50_nsfw", "text_angle", "vgg16_mri"]
+        [
+            "efficientnet_lite0",
+            "minilm_l6_v2",
+            "mobilenet_v2",
+            "resnet50_nsfw",
+            "text_angle",
+            "vgg16_mri"
+        ]
     );
     let bytes = find(folder.path(), "mobilenet_v2").unwrap().read().unwrap();
     assert_eq!(bytes.len(), 13_992_275);
