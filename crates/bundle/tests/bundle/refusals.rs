@@ -120,7 +120,7 @@ fn kinds_of_later_versions() {
     Bundle::parse(&with(0, b"newS")).unwrap();
     Bundle::parse(&with(7, b"newS")).unwrap();
     refused(&with(0, b"News"), "News of form 3 may not be ignored");
-    refused(&with(7, b"News"), "needs a reader of version 1.7, this one reads 1.2: section News");
+    refused(&with(7, b"News"), "needs a reader of version 1.7, this one reads 1.3: section News");
     let mut sections = right();
     sections[0].bytes = MANIFEST.replace(r#""onnx""#, r#""nnef""#).into();
     refused(&assemble(1, &sections), "none is onnx");
