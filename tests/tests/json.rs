@@ -67,11 +67,16 @@ fn fields(value: &Value) -> BTreeSet<String> {
 
 #[track_caller]
 fn check(verb: &str, json: &Value) {
+    check_section(&format!("`{verb}`"), verb, json);
+}
+
+#[track_caller]
+fn check_section(heading: &str, verb: &str, json: &Value) {
     assert_eq!(json["graft"], env!("CARGO_PKG_VERSION"));
     assert_eq!(json["verb"], verb);
     let mut there = fields(json);
     there.retain(|name| name != "graft" && name != "verb");
-    let text = section(&format!("`{verb}`"));
+    let text = section(heading);
     let mut all = BTreeSet::new();
     keys(json, &mut all);
     if text.trim_start().starts_with('|') {
@@ -133,13 +138,34 @@ fn every_document_has_the_fields_of_its_page() {
     check("report", &run(report.args(few.split(' '))).done().json());
     sandbox.write("pets.txt", "cat 1 0\ndog 0 1\nthe 1 1\n");
     let lines = |i| format!("the cat {i},purrs\nthe dog {i},barks\n");
-    let table: String = (0..12).map(lines).collect();
-    sandbox.write("pets.csv", format!("text,label\n{table}"));
+    let pets: String = (0..12).map(lines).collect();
+    sandbox.write("pets.csv", format!("text,label\n{pets}"));
     check("train", &of("train pets.csv --model pets.txt -o pets.graft"));
     check("evaluate", &of("evaluate pets.graft pets.csv"));
     check("predict", &of("predict pets.graft cat"));
     check("compare", &of("compare pets.graft pets.csv"));
     check("inspect", &of("inspect pets.graft"));
+    sandbox.write(
+        "notes.txt",
+        "A cat and the dog, a goat or an owl; the cow is by my fox.\n\n".repeat(99),
+    );
+    let vectors: Vec<String> = "cat dog goat owl cow fox a the an and or is by my ,"
+        .split(' ')
+        .map(|w| format!("{w} 1 0\n"))
+        .collect();
+    sandbox.write("few.txt", vectors.concat());
+    let next =
+        "train notes.txt --next-word --model few.txt -o next.graft --epochs 1 --against-random";
+    let next = of(next);
+    check_section("`train --next-word`", "train", &next);
+    let text = section("`train --next-word`");
+    let rivals = table(text.split_once("**rivals**").unwrap().1);
+    assert_eq!(fields(&next["rivals"][0]), rivals);
+    let evaluated = of("evaluate next.graft notes.txt");
+    check_section("`evaluate` of a bundle that continues texts", "evaluate", &evaluated);
+    check("predict", &of("predict next.graft cat --generate 2"));
+    check("compare", &of("compare next.graft notes.txt"));
+    check("inspect", &of("inspect next.graft"));
     check("evaluate", &of("evaluate task.graft photos"));
     check("predict", &of("predict task.graft photos/leaf/0000.png"));
     check("compare", &of("compare task.graft photos"));

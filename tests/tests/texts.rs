@@ -248,7 +248,7 @@ fn what_is_wrong_with_data_flags_or_vectors_is_said() {
     sandbox.write("texts.txt", "soup\n");
     refuses(&format!("train texts.txt {task}"), &["neither a folder", ".jsonl"]);
     refuses(&format!("train texts.csv {task} --at x"), &["--at is for networks"]);
-    refuses(&format!("train texts.csv {task} --fine-tune all"), &["--fine-tune is for networks"]);
+    refuses(&format!("train texts.csv {task} --fine-tune all"), &["--fine-tune vectors"]);
     refuses(
         "train texts.csv --model mobilenet_v2 --pooling mean -o t.graft",
         &["a network, not word vectors"],

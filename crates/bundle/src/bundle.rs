@@ -94,6 +94,12 @@ impl<'a> Bundle<'a> {
         self.words
     }
 
+    /// The tokenizer, `tokenizer.json` of the library of that name; there is one
+    /// exactly if the manifest's input is tokens. It is opaque here.
+    pub fn tokenizer(&self) -> Option<&[u8]> {
+        self.inside.tokenizer.as_deref()
+    }
+
     /// Where the bundle came from, if it says.
     ///
     /// # Errors

@@ -179,6 +179,15 @@ pub enum BundleError {
         /// Whether there is one.
         table: bool,
     },
+    /// There is a tokenizer exactly if the manifest's input is tokens.
+    #[error("{}", match there {
+        true => "there is a tokenizer, and the manifest's input is not tokens",
+        false => "the manifest's input is tokens, and there is no tokenizer",
+    })]
+    Tokenizer {
+        /// Whether there is one.
+        there: bool,
+    },
     /// The contents have another number of models than the manifest of forms.
     #[error("the manifest has {forms} forms, there are {models} models")]
     ModelCount {

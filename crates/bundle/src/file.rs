@@ -112,6 +112,12 @@ impl BundleFile {
         }
     }
 
+    /// The tokenizer, `tokenizer.json` of the library of that name; there is one
+    /// exactly if the manifest's input is tokens. It is opaque here.
+    pub fn tokenizer(&self) -> Option<&[u8]> {
+        self.inside.tokenizer.as_deref()
+    }
+
     /// The model of a form, by its place in the manifest, after its digest was
     /// checked.
     ///

@@ -17,6 +17,8 @@ pub(crate) struct Inside {
     pub(crate) labels: Labels,
     /// One for each form of the manifest.
     pub(crate) references: Vec<References>,
+    /// What makes tokens of a text, if the bundle's input is tokens.
+    pub(crate) tokenizer: Option<Vec<u8>>,
     provenance: Option<String>,
     pub(crate) sections: Vec<Section>,
 }
@@ -65,13 +67,19 @@ impl Inside {
         if table != manifest.input.words().is_some() {
             return Err(BundleError::WordTable { table });
         }
+        let tokenizer = sections.iter().find(|section| section.id == TOKENIZER);
+        if tokenizer.is_some() != manifest.input.tokens().is_some() {
+            return Err(BundleError::Tokenizer { there: tokenizer.is_some() });
+        }
+        let tokenizer = tokenizer.map(read).transpose()?;
+        let is_text = manifest.input.is_text();
         let labels = read_labels(need(Kind::Labels, 0)?)?;
         let mut references = Vec::new();
         for form in 0..manifest.forms.len() as u16 {
             let bytes = need(Kind::References, form)?;
             let section = SectionId { kind: Kind::References, form };
             let read = References::read(&bytes, labels.names().len())
-                .and_then(|read| match table {
+                .and_then(|read| match is_text {
                     true => read.check_texts().map(|()| read),
                     false => Ok(read),
                 })
@@ -81,7 +89,7 @@ impl Inside {
         }
         let provenance = sections.iter().find(|section| section.id == PROVENANCE);
         let provenance = provenance.map(|s| read_provenance(read(s)?)).transpose()?;
-        Ok(Inside { manifest, labels, references, provenance, sections })
+        Ok(Inside { manifest, labels, references, tokenizer, provenance, sections })
     }
 
     /// Where the model of a form is; there is one for each form.
@@ -113,6 +121,7 @@ fn find(sections: &[Section], kind: Kind, form: u16) -> Result<&Section, BundleE
 }
 
 const WORDS: SectionId = SectionId { kind: Kind::Words, form: 0 };
+const TOKENIZER: SectionId = SectionId { kind: Kind::Tokenizer, form: 0 };
 const PROVENANCE: SectionId = SectionId { kind: Kind::Provenance, form: 0 };
 
 fn read_manifest(bytes: Vec<u8>) -> Result<Manifest, BundleError> {

@@ -8,7 +8,7 @@ use crate::section::{Kind, MAX_BODY, Section, SectionId};
 const MAGIC: [u8; 8] = *b"\x89GRFT\r\n\x1a";
 const MAJOR: u16 = 1;
 /// The newest that is read here.
-pub(crate) const MINOR: u16 = 2;
+pub(crate) const MINOR: u16 = 3;
 const HEADER: usize = 64;
 const ENTRY: usize = 64;
 const ALIGN: u64 = 64;

@@ -21,6 +21,7 @@
 //!             width: 224,
 //!             height: 224,
 //!             fit: Fit::Stretch,
+//!             resize: None,
 //!             layout: Layout::Nchw,
 //!             colour: Colour::Rgb,
 //!             scale: 255.0,
@@ -54,6 +55,7 @@
 //!         },
 //!     }],
 //!     words: None,
+//!     tokenizer: None,
 //!     provenance: None,
 //! };
 //! let bytes = graft_bundle::write(&contents)?;
@@ -83,6 +85,6 @@ pub use bundle::{Bundle, FormView};
 pub use error::{BundleError, JsonProblem, ReferencesProblem, TrailerProblem};
 pub use file::{BundleFile, WordsPart};
 pub use references::{Reference, References};
-pub use section::{Kind, MAX_BODY, Section, SectionId};
+pub use section::{Kind, MAX_BODY, MAX_TOKENIZER, Section, SectionId};
 pub use signature::{SignatureError, append_signature, split_signature, verify_signature};
 pub use write::{Contents, ModelPart, write};

@@ -5,6 +5,8 @@ pub const MAX_BODY: u64 = (1 << 32) - 1;
 const MAX_TEXT: u64 = 1 << 20;
 const MAX_MODEL: u64 = (1 << 31) - 1;
 const MAX_REFERENCES: u64 = 16 << 20;
+/// The most bytes of a tokenizer.
+pub const MAX_TOKENIZER: u64 = 32 << 20;
 
 /// One entry of the section table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub enum Kind {
     References,
     /// `WORD`
     Words,
+    /// `TOKN`
+    Tokenizer,
     /// `prov`
     Provenance,
     /// A kind that this version has no name for: four ASCII letters.
@@ -57,6 +61,7 @@ impl Kind {
             b"MODL" => Some(Kind::Model),
             b"REFS" => Some(Kind::References),
             b"WORD" => Some(Kind::Words),
+            b"TOKN" => Some(Kind::Tokenizer),
             b"prov" => Some(Kind::Provenance),
             other if other.iter().all(u8::is_ascii_alphabetic) => Some(Kind::Other(letters)),
             _ => None,
@@ -70,6 +75,7 @@ impl Kind {
             Kind::Model => *b"MODL",
             Kind::References => *b"REFS",
             Kind::Words => *b"WORD",
+            Kind::Tokenizer => *b"TOKN",
             Kind::Provenance => *b"prov",
             Kind::Other(letters) => letters,
         }
@@ -90,6 +96,7 @@ impl Kind {
             Kind::Manifest | Kind::Labels | Kind::Provenance => MAX_TEXT,
             Kind::Model | Kind::Words => MAX_MODEL,
             Kind::References => MAX_REFERENCES,
+            Kind::Tokenizer => MAX_TOKENIZER,
             Kind::Other(_) => MAX_BODY,
         }
     }

@@ -1,4 +1,4 @@
-use graft_spec::{Input, Labels, Manifest, ModelFormat, Provenance};
+use graft_spec::{Input, Labels, Manifest, ModelFormat, Pooling, Provenance};
 use serde::Serialize;
 
 use crate::bundle::Bundle;
@@ -18,6 +18,8 @@ pub struct Contents<'a> {
     pub models: Vec<ModelPart<'a>>,
     /// The word table: there is one exactly if the manifest's input is words.
     pub words: Option<&'a [u8]>,
+    /// The tokenizer: there is one exactly if the manifest's input is tokens.
+    pub tokenizer: Option<&'a [u8]>,
     /// Where it all came from.
     pub provenance: Option<Provenance>,
 }
@@ -38,7 +40,7 @@ pub struct ModelPart<'a> {
 /// Contents that `docs/format.md` does not allow. What is written has been read
 /// back by [`Bundle::parse`] first, so no reader refuses it.
 pub fn write(contents: &Contents<'_>) -> Result<Vec<u8>, BundleError> {
-    let Contents { manifest, labels, models, words, provenance } = contents;
+    let Contents { manifest, labels, models, words, tokenizer, provenance } = contents;
     if models.len() != manifest.forms.len() {
         return Err(BundleError::ModelCount { forms: manifest.forms.len(), models: models.len() });
     }
@@ -75,6 +77,9 @@ pub fn write(contents: &Contents<'_>) -> Result<Vec<u8>, BundleError> {
     if let Some(words) = words {
         parts.push((id(Kind::Words, 0), words));
     }
+    if let Some(tokenizer) = tokenizer {
+        parts.push((id(Kind::Tokenizer, 0), tokenizer));
+    }
     if let Some(json) = &provenance_json {
         parts.push((id(Kind::Provenance, 0), json));
     }
@@ -89,11 +94,16 @@ pub fn write(contents: &Contents<'_>) -> Result<Vec<u8>, BundleError> {
     Ok(bytes)
 }
 
-/// The minor version that brought an input.
+/// The minor version that has all of an input.
 fn since_input(input: &Input) -> u16 {
     match input {
+        Input::Image(image) if image.resize.is_some() => 3,
         Input::Image(_) => 0,
-        Input::Words(_) => 2,
+        Input::Words(words) => match words.pooling {
+            Pooling::Mean | Pooling::Weighted | Pooling::MaxMean => 2,
+            Pooling::Last(_) => 3,
+        },
+        Input::Tokens(_) => 3,
     }
 }
 

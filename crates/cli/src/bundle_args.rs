@@ -8,7 +8,8 @@ use graft_host::bundle_file::BundleFile;
 use graft_host::engine::Engine;
 use graft_host::examples::Split;
 use graft_host::labelled::Labelled;
-use graft_host::progress::Event;
+use graft_host::next_word::RunningTexts;
+use graft_host::progress::{Event, OnEvent};
 use graft_spec::Input;
 
 use crate::args::{Context, ProviderArgs};
@@ -55,6 +56,15 @@ impl EngineArgs {
     ) -> anyhow::Result<Answers> {
         let bundle = file.parse()?;
         let threads = context.global.threads();
+        self.with(context, |with, on| Ok(answer(&bundle, with, questions, threads, on)?))
+    }
+
+    /// Runs something with the engine asked for.
+    pub fn with<R>(
+        &self,
+        context: &Context<'_>,
+        run: impl FnOnce(AnswerWith<'_>, OnEvent<'_>) -> anyhow::Result<R>,
+    ) -> anyhow::Result<R> {
         let mut display = Display::new(context);
         let mut on = |event: Event<'_>| display.show(event);
         match self.engine {
@@ -64,14 +74,13 @@ impl EngineArgs {
                         "--provider and --device are for --engine onnxruntime: the device engine runs on the processor"
                     );
                 }
-                Ok(answer(&bundle, AnswerWith::Device, questions, threads, &mut on)?)
+                run(AnswerWith::Device, &mut on)
             }
             EngineName::Onnxruntime => {
                 let locations = Locations::find()?;
                 let engine = Engine::load(&locations.onnx_runtime(context.global))?;
                 let provider = self.provider.provider(&locations);
-                let with = AnswerWith::OnnxRuntime { engine: &engine, provider: &provider };
-                Ok(answer(&bundle, with, questions, threads, &mut on)?)
+                run(AnswerWith::OnnxRuntime { engine: &engine, provider: &provider }, &mut on)
             }
         }
     }
@@ -104,6 +113,22 @@ pub fn part(
         );
     }
     Ok(part)
+}
+
+/// Texts as they are written, or the side of their split that `--split` names.
+pub fn running(data: &Path, split: Option<SplitName>) -> anyhow::Result<RunningTexts> {
+    let texts = RunningTexts::open(data)?;
+    let side = match split {
+        None => return Ok(texts),
+        Some(SplitName::Train) => Split::Train,
+        Some(SplitName::Test) => Split::Test,
+    };
+    texts.only(side).ok_or_else(|| {
+        anyhow::anyhow!(
+            "{} has no text on that side of the split: it has no split column, or no such rows",
+            data.display()
+        )
+    })
 }
 
 impl SplitName {

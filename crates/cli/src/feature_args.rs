@@ -34,6 +34,7 @@ impl FeatureArgs {
             threads: context.global.threads(),
             batch,
             cache: (!self.no_cache).then(|| locations.features()),
+            spill: Some(locations.spill()),
         }
     }
 }

@@ -10,7 +10,8 @@ use graft_host::train::ClassWeights;
 #[command(next_help_heading = "Fine-tuning")]
 pub struct FineTuneArgs {
     /// Tune the backbone itself after the head was solved: "all" of it, the "last:N"
-    /// blocks below its features, or everything above a tensor
+    /// blocks below its features, or everything above a tensor; of texts the "vectors"
+    /// of the words that are learned from
     #[arg(long, value_name = "FROM")]
     fine_tune: Option<From>,
 
@@ -30,7 +31,7 @@ pub struct LearnArgs {
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
 
-    /// Photos of a step
+    /// Photos or texts of a step
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch_size: Option<u16>,
 
@@ -66,7 +67,9 @@ impl FineTuneArgs {
     /// with what the flags say.
     pub fn fine_tuning(&self, shared: &Shared) -> anyhow::Result<Option<FineTuning>> {
         let mut recipe = match (&self.learn.recipe, &self.fine_tune) {
-            (Some(path), _) => FineTuning::read(path)?,
+            (Some(path), Some(From::Vectors)) => FineTuning::read(path, &FineTuning::of_vectors())?,
+            (Some(path), _) => FineTuning::read(path, &FineTuning::default())?,
+            (None, Some(From::Vectors)) => FineTuning::of_vectors(),
             (None, Some(_)) => FineTuning::default(),
             (None, None) => {
                 if let Some(flag) = self.stray() {
@@ -116,14 +119,20 @@ impl LearnArgs {
         epochs: Option<u16>,
         seed: Option<u64>,
     ) -> anyhow::Result<FineTuning> {
+        let defaults = FineTuning::from_nothing();
         let mut recipe = match &self.recipe {
-            Some(path) => FineTuning::read(path)?,
-            None => FineTuning::from_nothing(),
+            Some(path) => FineTuning::read(path, &defaults)?,
+            None => defaults,
         };
+        if recipe.from != From::All {
+            anyhow::bail!(
+                "the recipe tunes from {} on; a network that begins from nothing learns whole: leave `from` out of the recipe",
+                recipe.from
+            );
+        }
         self.say(&mut recipe, &Shared { epochs, seed, class_weights: None });
         // There is no head apart from the network, nor a part that is frozen.
         recipe.rates.head = recipe.rates.backbone;
-        recipe.from = From::All;
         recipe.check()?;
         Ok(recipe)
     }

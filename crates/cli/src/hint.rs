@@ -13,11 +13,15 @@ use graft_host::catalogue::caffe::CaffeAddError;
 use graft_host::catalogue::fetch::{FetchError, HttpError, PipError};
 use graft_host::catalogue::{AddError, CatalogueError, RemoveError};
 use graft_host::cuts::CutsError;
+use graft_host::encoder::EncoderError;
 use graft_host::engine::{EngineError, NetworkError};
 use graft_host::examples::DatasetError;
 use graft_host::features::FeaturesError;
-use graft_host::finetune::{CheckpointError, FineTuneError, Other, PartsError, PlaceError};
+use graft_host::finetune::{
+    CheckpointError, FineTuneError, Other, PartsError, PlaceError, RecipeError,
+};
 use graft_host::inspect::InspectError;
+use graft_host::next_word::NextWordError;
 use graft_host::rank::{LatencyFileError, RankError, SourceError};
 use graft_host::report::ReportError;
 use graft_host::stated::{FileError, Missing, StatedError};
@@ -39,6 +43,7 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref::<CacheError>().map(|_| CACHE.to_owned()))
             .or_else(|| cause.downcast_ref().and_then(backbone))
             .or_else(|| cause.downcast_ref().and_then(run))
+            .or_else(|| cause.downcast_ref().and_then(next_word))
             .or_else(|| cause.downcast_ref().and_then(dataset))
             .or_else(|| cause.downcast_ref().and_then(cuts))
             .or_else(|| cause.downcast_ref().and_then(rank))
@@ -54,6 +59,7 @@ pub fn of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref().and_then(remove))
             .or_else(|| cause.downcast_ref().and_then(word_vectors))
             .or_else(|| cause.downcast_ref().and_then(vectors))
+            .or_else(|| cause.downcast_ref().and_then(encoder))
             .or_else(|| cause.downcast_ref().and_then(question))
             .or_else(|| cause.downcast_ref().and_then(write))
     })
@@ -72,10 +78,18 @@ pub fn is_cancelled(error: &anyhow::Error) -> bool {
     let fetch = matches!(error.downcast_ref(), Some(FetchError::Http(HttpError::Cancelled)));
     let report = matches!(error.downcast_ref(), Some(ReportError::Cancelled));
     let vectors = matches!(error.downcast_ref(), Some(VectorsError::Cancelled));
-    run || answer || bench || cuts || rank || report || vectors || fetch
+    let next_word = matches!(
+        error.downcast_ref(),
+        Some(NextWordError::Cancelled | NextWordError::Answer(AnswerError::Cancelled))
+    );
+    run || answer || bench || cuts || rank || report || vectors || fetch || next_word
 }
 
 const CACHE: &str = "clear it with `graft cache clear`, or do without it with --no-cache";
+
+const OTHER_VECTORS: &str = "`graft words FILE info` shows what words it begins with: texts of another language or alphabet need other vectors";
+
+const F32_TABLE: &str = "write the table with --precision f32";
 
 const COPY: &str = "it may be damaged: get another copy, or make it again";
 
@@ -136,6 +150,9 @@ fn features(error: &FeaturesError) -> Option<String> {
         FeaturesError::Batch { exported, .. } => Some(format!("use --batch {exported}")),
         FeaturesError::Cache(_) => Some(CACHE.to_owned()),
         FeaturesError::Network(error) => network(error),
+        FeaturesError::Spill(_) => {
+            Some("make room there, or name a folder on another disk with XDG_CACHE_HOME".to_owned())
+        }
         _ => None,
     }
 }
@@ -149,6 +166,20 @@ fn backbone(error: &BackboneError) -> Option<String> {
         BackboneError::Cut { .. } => {
             Some("name another cut with --at TENSOR; `graft inspect --cuts` lists them".to_owned())
         }
+        _ => None,
+    }
+}
+
+fn encoder(error: &EncoderError) -> Option<String> {
+    match error {
+        EncoderError::Missing { .. } | EncoderError::NoNetwork { .. } => Some(
+            "keep the files together as Hugging Face's libraries do: config.json, model.safetensors, tokenizer.json; docs/backbones.md says how to save them"
+                .to_owned(),
+        ),
+        EncoderError::Positions { positions, .. } => Some(format!("use --max-tokens {positions}")),
+        EncoderError::Network { .. } => Some(
+            "docs/backbones.md says which encoders are read, and how to export others".to_owned(),
+        ),
         _ => None,
     }
 }
@@ -172,15 +203,34 @@ fn run(error: &RunError) -> Option<String> {
         }
         RunError::Strict { .. } => Some("without --strict they are skipped and listed".to_owned()),
         RunError::FineTune(error) => fine_tune(error),
-        RunError::NothingKnown { .. } => Some(
-            "`graft words FILE info` shows what words it begins with: texts of another language or alphabet need other vectors"
-                .to_owned(),
-        ),
-        RunError::Table(TableError::Value { .. }) => {
-            Some("write the table with --precision f32".to_owned())
-        }
+        RunError::NothingKnown { .. } => Some(OTHER_VECTORS.to_owned()),
+        RunError::Table(TableError::Value { .. }) => Some(F32_TABLE.to_owned()),
         _ => None,
     }
+}
+
+fn next_word(error: &NextWordError) -> Option<String> {
+    let cure = match error {
+        NextWordError::TooShort { .. } | NextWordError::NothingAsked { .. } => {
+            "add texts, or hold fewer of them out with --test-share"
+        }
+        NextWordError::NothingKnown { .. } => {
+            "`graft words FILE info` shows what words it begins with: texts of another language or alphabet need other vectors"
+        }
+        NextWordError::TooFewWords { .. } => {
+            "state fewer with --words, or leave it out: then all are taken"
+        }
+        NextWordError::NotNextWord { .. } => "`graft train --next-word` makes one that does",
+        NextWordError::Strict { .. } => "without --strict they are skipped and listed",
+        NextWordError::Diverged { .. } => {
+            "are the vectors right? `graft words FILE nearest WORD` shows"
+        }
+        NextWordError::Table(TableError::Value { .. }) => "write the table with --precision f32",
+        NextWordError::Network(error) => return network(error),
+        NextWordError::Vectors(error) => return vectors(error),
+        _ => return None,
+    };
+    Some(cure.to_owned())
 }
 
 fn dataset(error: &DatasetError) -> Option<String> {
@@ -197,12 +247,13 @@ fn dataset(error: &DatasetError) -> Option<String> {
 fn report(error: &ReportError) -> Option<String> {
     match error {
         ReportError::TooFew { .. } => {
-            Some("add photos, or hold fewer of them out with --test-share".to_owned())
+            Some("add some, or hold fewer of them out with --test-share".to_owned())
         }
         ReportError::Strict { .. } => {
             Some("mend or remove them; without --strict they are skipped and listed".to_owned())
         }
         ReportError::FineTune(error) => fine_tune(error),
+        ReportError::Vectors(error) => vectors(error),
         _ => None,
     }
 }
@@ -216,6 +267,12 @@ fn fine_tune(error: &FineTuneError) -> Option<String> {
         FineTuneError::Place(PlaceError::TooFewBlocks { .. }) => {
             "--fine-tune all takes all of them"
         }
+        FineTuneError::Place(PlaceError::OnlyVectors { .. }) => "use --fine-tune vectors",
+        FineTuneError::Place(PlaceError::NoVectors) => {
+            "tune its layers with --fine-tune last:N, or name word vectors with --model"
+        }
+        FineTuneError::Recipe(RecipeError::AugmentedTexts) => "leave --augment out",
+        FineTuneError::Pooling => "pool with --pooling mean or --pooling weighted",
         FineTuneError::Batch { exported, .. } => {
             return Some(format!("use --batch-size {exported}"));
         }
@@ -226,7 +283,7 @@ fn fine_tune(error: &FineTuneError) -> Option<String> {
             "take a lower --rate and --head-rate, or a clip_norm below the recipe's (--recipe FILE), and begin anew with --checkpoints elsewhere"
         }
         FineTuneError::Parts(PartsError::OneExample { .. }) => {
-            "add photos of that class, or leave it out"
+            "add examples of that class, or leave it out"
         }
         FineTuneError::Checkpoint(error) => return checkpoint(error),
         FineTuneError::Network(error) => return network(error),
@@ -276,7 +333,15 @@ pub fn source(error: &SourceError) -> Option<String> {
             other => backbone(other),
         },
         SourceError::Features(error) => features(error),
-        SourceError::Device { .. } | SourceError::Scores(_) => None,
+        SourceError::Vectors(VectorsError::Words { source, .. }) => word_vectors(source),
+        SourceError::Vectors(error) => vectors(error),
+        SourceError::Encoder(error) => encoder(error),
+        SourceError::Table(TableError::Value { .. }) => Some(F32_TABLE.to_owned()),
+        SourceError::NothingKnown { .. } => Some(OTHER_VECTORS.to_owned()),
+        SourceError::Device { .. }
+        | SourceError::Scores(_)
+        | SourceError::Table(_)
+        | SourceError::Answer(_) => None,
     }
 }
 

@@ -27,6 +27,11 @@ pub struct InputArgs {
     #[arg(long, value_enum)]
     fit: Option<FitName>,
 
+    /// Fit photos to this size, and show the network the centre of it [default: its
+    /// input's]
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    resize: Option<(u32, u32)>,
+
     /// Divisor of the pixel: 255 for networks that want 0 to 1, 1 for raw bytes
     #[arg(long, value_name = "X")]
     scale: Option<f32>,
@@ -93,6 +98,7 @@ impl InputArgs {
                 FitName::Crop => Fit::Crop,
                 FitName::Letterbox => Fit::Letterbox,
             }),
+            resize: self.resize.map(|(width, height)| [width, height]),
             scale: self.scale,
             mean: self.mean.clone(),
             std: self.std.clone(),

@@ -7,11 +7,16 @@ use anyhow::Context as _;
 use graft_host::cache::CacheConfig;
 use graft_host::catalogue::fetch::{Network, Proxy};
 use graft_host::engine::LibrarySearch;
+use graft_host::features::Spill;
+use graft_host::memory::available;
 
 use crate::args::Global;
 
 /// Features beyond this are removed, those used longest ago first.
 const CACHE_LIMIT_BYTES: u64 = 8 << 30;
+
+/// For features, where the system does not say what memory it has.
+const UNKNOWN_MEMORY_BYTES: u64 = 1 << 30;
 
 pub struct Locations {
     /// Models that were fetched or added.
@@ -50,6 +55,13 @@ impl Locations {
 
     pub fn features(&self) -> CacheConfig {
         CacheConfig { folder: self.cache.join("features"), limit_bytes: CACHE_LIMIT_BYTES }
+    }
+
+    /// Where features go that are too many for memory. A quarter of what there is: a
+    /// training has up to three such matrices at once, and is not alone.
+    pub fn spill(&self) -> Spill {
+        let above_bytes = available().map_or(UNKNOWN_MEMORY_BYTES, |bytes| bytes / 4);
+        Spill { folder: self.cache.clone(), above_bytes }
     }
 
     /// `--ort-lib`, then `ORT_DYLIB_PATH`: what is named must be there. Else the

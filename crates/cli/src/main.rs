@@ -15,6 +15,7 @@ mod hint;
 mod input_args;
 mod locations;
 mod model_args;
+mod next_word_args;
 mod output;
 mod progress;
 mod report;

@@ -1,11 +1,12 @@
 //! Flags about how texts become features.
 
 use clap::{Args, ValueEnum};
+use graft_host::encoder::StatedEncoder;
 use graft_host::texts::{TablePrecision, TextRecipe};
 use graft_spec::Pooling;
 
 #[derive(Args)]
-#[command(next_help_heading = "Texts, with word vectors")]
+#[command(next_help_heading = "Texts, with word vectors or a sentence encoder")]
 pub struct TextArgs {
     /// How the vectors of a text's words become its features [default: mean]
     #[arg(long, value_enum)]
@@ -19,6 +20,11 @@ pub struct TextArgs {
     /// How the vectors that travel are written [default: i8]
     #[arg(long, value_enum)]
     precision: Option<PrecisionName>,
+
+    /// Tokens of a text that a sentence encoder reads; what is beyond is left out
+    /// [default: as its makers say, or 256]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=8192))]
+    max_tokens: Option<u32>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -43,8 +49,22 @@ enum PrecisionName {
 }
 
 impl TextArgs {
-    pub fn is_stated(&self) -> bool {
+    /// Whether anything was stated that word vectors alone have.
+    pub fn is_of_vectors(&self) -> bool {
         self.pooling.is_some() || self.vocab.is_some() || self.precision.is_some()
+    }
+
+    pub fn states_pooling(&self) -> bool {
+        self.pooling.is_some()
+    }
+
+    /// Whether anything was stated that a sentence encoder alone has.
+    pub fn is_of_encoder(&self) -> bool {
+        self.max_tokens.is_some()
+    }
+
+    pub fn encoder(&self) -> StatedEncoder {
+        StatedEncoder { max_tokens: self.max_tokens, pooling: None }
     }
 
     pub fn recipe(&self) -> TextRecipe {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use graft_bundle::Bundle;
 use graft_input::Preparer;
+use graft_input::tokens::{TokenPreparer, TokenizerError};
 use graft_input::words::{Counts, TableError, TextPreparer, WordTable};
 use graft_spec::Input;
 use ndarray::{Array2, Axis};
@@ -105,6 +106,9 @@ pub enum AnswerError {
     /// A bundle's word table is not what it must be.
     #[error("{0}")]
     Table(#[from] TableError),
+    /// A bundle's tokenizer is not what it must be.
+    #[error("{0}")]
+    Tokenizer(#[from] TokenizerError),
     /// The event sink said so.
     #[error("stopped")]
     Cancelled,
@@ -152,13 +156,14 @@ pub fn answer(
 pub(crate) struct Answerer<'a> {
     preparation: Preparation<'a>,
     tensor: Vec<f32>,
-    shape: Vec<usize>,
+    input: Input,
     network: AnyNetwork,
 }
 
 enum Preparation<'a> {
     Photos(Box<Preparer>),
     Texts { preparer: TextPreparer<&'a [u8]>, texts: &'a [&'a str] },
+    Sentences { preparer: Box<TokenPreparer>, texts: &'a [&'a str] },
 }
 
 impl<'a> Preparation<'a> {
@@ -176,8 +181,13 @@ impl<'a> Preparation<'a> {
                 let preparer = TextPreparer::new(spec, WordTable::parse(table)?)?;
                 Ok(Preparation::Texts { preparer, texts })
             }
+            (Input::Tokens(spec), Questions::Texts { texts, .. }) => {
+                let tokenizer = bundle.tokenizer().expect("a bundle about tokens has a tokenizer");
+                let preparer = Box::new(TokenPreparer::new(spec, tokenizer)?);
+                Ok(Preparation::Sentences { preparer, texts })
+            }
             (Input::Image(_), Questions::Texts { .. }) => Err(AnswerError::Photos),
-            (Input::Words(_), Questions::Photos(_)) => Err(AnswerError::Texts),
+            (Input::Words(_) | Input::Tokens(_), Questions::Photos(_)) => Err(AnswerError::Texts),
         }
     }
 }
@@ -208,7 +218,7 @@ impl<'a> Answerer<'a> {
         Ok(Answerer {
             preparation,
             tensor: vec![0.0; bundle.manifest().input.tensor_len()],
-            shape: bundle.manifest().input.shape(),
+            input: bundle.manifest().input.clone(),
             network,
         })
     }
@@ -238,19 +248,22 @@ impl<'a> Answerer<'a> {
             Preparation::Texts { preparer, texts } => {
                 Some(preparer.fill(texts[index], &mut self.tensor))
             }
+            Preparation::Sentences { preparer, texts } => {
+                Some(preparer.fill(texts[index], &mut self.tensor))
+            }
         };
         Ok((&self.tensor, counts))
     }
 
     /// The logits of a prepared tensor.
     pub(crate) fn logits(&mut self, tensor: &[f32]) -> Result<&[f32], AnswerError> {
-        logits(&mut self.network, &self.shape, tensor)
+        logits(&mut self.network, &self.input, tensor)
     }
 }
 
 fn logits<'n>(
     network: &'n mut AnyNetwork,
-    shape: &[usize],
+    input: &Input,
     tensor: &[f32],
 ) -> Result<&'n [f32], AnswerError> {
     match network {
@@ -258,7 +271,8 @@ fn logits<'n>(
         AnyNetwork::OnnxRuntime { network, output, logits } => {
             let expected = logits.len();
             let mut found = 0;
-            network.run(shape, tensor, output, |values| {
+            let shape = input.shape_of(tensor.len()).expect("it was prepared for this input");
+            network.run(&shape, tensor, output, |values| {
                 found = values.len();
                 if found == expected {
                     logits.copy_from_slice(values);
@@ -288,7 +302,7 @@ impl Worker for Answerer<'_> {
             match self.prepare(index, path).map(|(_, counts)| counts) {
                 Err(reason) => hand_out(index, Err(reason)),
                 Ok(counts) => {
-                    let row = logits(&mut self.network, &self.shape, &self.tensor)?;
+                    let row = logits(&mut self.network, &self.input, &self.tensor)?;
                     hand_out(index, Ok((row.to_vec(), counts, start.elapsed())));
                 }
             }

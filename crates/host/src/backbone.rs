@@ -52,7 +52,7 @@ pub enum BackboneError {
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     /// No network.
-    #[error("{name} is word vectors, not a network")]
+    #[error("{name} is for texts, not a network for photos")]
     Words { name: String },
     /// Not a usable graph.
     #[error("{name} is not a usable ONNX file")]
@@ -105,6 +105,7 @@ impl Pretrained {
             layout: Some(input.image.layout),
             colour: Some(input.image.colour),
             fit: Some(input.image.fit),
+            resize: input.image.resize,
             scale: Some(input.image.scale),
             mean: Some(input.image.mean.clone()),
             std: Some(input.image.std.clone()),
@@ -148,7 +149,7 @@ impl Pretrained {
     /// out when it is cut.
     pub fn with_image_size(self, width: u32, height: u32) -> Result<Pretrained, BackboneError> {
         let name = || self.origin.name.clone();
-        let input = ImageSpec { width, height, ..self.input.clone() };
+        let input = self.input.with_size(width, height);
         input
             .check()
             .map_err(|source| BackboneError::Input { name: name(), source: source.into() })?;
@@ -282,7 +283,7 @@ impl Backbone {
 
 /// The entry's file, read and checked.
 pub fn open_entry(entry: &Entry) -> Result<Pretrained, OpenEntryError> {
-    if let Content::Words { .. } = &entry.spec.content {
+    if let Content::Words { .. } | Content::Encoder { .. } = &entry.spec.content {
         return Err(BackboneError::Words { name: entry.spec.name.to_string() }.into());
     }
     let bytes = entry.read()?;
@@ -314,6 +315,7 @@ fn whole(
     let input = complete(&graph, stated)
         .map_err(|source| BackboneError::Input { name: origin.name.clone(), source })?;
     let graph = sized(graph, &input)
+        .and_then(Graph::upgraded)
         .map_err(|e| BackboneError::Graph { name: origin.name.clone(), source: Box::new(e) })?;
     let graph = graph.with_dynamic_batch();
     Ok(Pretrained { origin, input: input.image, output: output.clone(), graph, resized: false })

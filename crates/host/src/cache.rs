@@ -11,10 +11,12 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
+use crate::atomic::{remove_left, temporary};
 use crate::digest::Digest;
 
 mod segment;
@@ -28,6 +30,14 @@ const ROWS_A_SEGMENT: usize = 2048;
 
 /// As large as a segment gets by more than one row: maps of early layers are long.
 const BYTES_A_SEGMENT: usize = 32 << 20;
+
+/// A segment is named by its content, which is known when it is written.
+const NAMELESS: &str = "";
+
+/// Features say something about photos, which may be nobody else's business.
+fn private(path: &Path) -> std::io::Result<File> {
+    File::options().write(true).create_new(true).mode(0o600).open(path)
+}
 
 /// The features of one space.
 pub struct FeatureCache {
@@ -77,6 +87,7 @@ impl FeatureCache {
         // Its time of change says when the space was last used.
         std::fs::write(folder.join(upkeep::DESCRIPTION), description).map_err(fail(&folder))?;
         upkeep::prune(config, &folder).map_err(fail(&config.folder))?;
+        remove_left(&folder, NAMELESS.as_ref());
 
         let mut cache = FeatureCache {
             folder,
@@ -143,11 +154,7 @@ impl FeatureCache {
         std::fs::create_dir_all(&self.folder).map_err(fail)?;
         std::fs::write(self.folder.join(upkeep::DESCRIPTION), &self.description).map_err(fail)?;
         // Not synced: a segment that a power cut tears is found by its checksum.
-        let mut file = tempfile::Builder::new()
-            .prefix(".")
-            .suffix(".part")
-            .tempfile_in(&self.folder)
-            .map_err(fail)?;
+        let mut file = temporary(&self.folder, NAMELESS.as_ref(), private).map_err(fail)?;
         file.write_all(&bytes).map_err(fail)?;
         let name = format!("{}.{}", &Digest::of(&bytes).to_string()[..32], segment::EXTENSION);
         file.persist(self.folder.join(name)).map_err(|e| fail(e.error))?;

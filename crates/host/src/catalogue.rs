@@ -7,6 +7,7 @@ use graft_spec::{Name, SpecError};
 use crate::digest::{Digest, DigestError};
 
 mod add;
+mod add_encoder;
 mod add_words;
 pub mod caffe;
 mod cost;
@@ -19,11 +20,12 @@ mod spec;
 
 use add::free;
 pub use add::{About, AddError, add};
+pub use add_encoder::add_encoder;
 pub use add_words::add_words;
 pub use look::{Seen, SeenInput, look};
 pub use remove::{RemoveError, remove};
 pub use source::{ByHand, Fetch, Sdist, Url, UrlArchive, Wheel};
-pub use spec::{Content, Cost, InputSpec, ModelSpec, OutputSpec, VectorsSpec};
+pub use spec::{Content, Cost, EncoderSpec, InputSpec, ModelSpec, OutputSpec, VectorsSpec};
 
 /// A model of the catalogue, and where its file is, or would be.
 #[derive(Clone, Debug)]
@@ -74,12 +76,15 @@ pub enum SpecProblem {
     /// A number that can't be.
     #[error("input.{0}")]
     Field(SpecError),
+    /// A file beside the model's that `[fetch]` and the rest do not agree about.
+    #[error("fetch.also: {problem}")]
+    Also { problem: String },
     /// A digest that isn't one.
     #[error("{key}: {source}")]
     Digest { key: &'static str, source: DigestError },
-    /// `file` would leave the folder.
-    #[error("file: is {file:?}, must be a plain file name")]
-    FileName { file: String },
+    /// A file would leave the folder.
+    #[error("{key}: is {file:?}, must be a plain file name")]
+    FileName { key: &'static str, file: String },
     /// An address that isn't asked.
     #[error("fetch.url: {url:?} {problem}")]
     Url { url: String, problem: fetch::UrlProblem },
@@ -119,6 +124,7 @@ macro_rules! built_in {
 const BUILT_IN: &[(&str, &str, Option<&[u8]>)] = &[
     built_in!("mobilenet_v2", "mobilenet_v2.onnx"),
     built_in!("efficientnet_lite0", "efficientnet_lite0.onnx"),
+    built_in!("minilm_l6_v2"),
     built_in!("resnet50_nsfw"),
     built_in!("text_angle"),
     built_in!("vgg16_mri"),

@@ -109,11 +109,20 @@ pub fn develop(
     let planned = sides(&all, development.test_share, development.folds, recipe.seed)
         .map_err(RunError::Sides)?;
     check_classes(labels, &all, &planned, 0)?;
-    finetune::split(&all, &planned.train, labels, recipe).map_err(RunError::FineTune)?;
+    let parts =
+        finetune::split(&all, &planned.train, labels, recipe).map_err(RunError::FineTune)?;
     let input = input(development);
     let design = network(development, labels.names().len());
     let backbone = whole(design.clone(), "developed", &input)?;
-    finetune::check(&backbone, recipe).map_err(RunError::FineTune)?;
+    finetune::check(&finetune::Outline {
+        backbone: &backbone,
+        joined: &design,
+        recipe,
+        statistics: STATISTICS,
+        examples: parts.train.len(),
+        checkpoints: Some(checkpoints),
+    })
+    .map_err(RunError::FineTune)?;
 
     // One pass reads every photo, and gives the naive model what it learns from.
     let [width, height] = development.size.map(|side| side as usize);
@@ -132,10 +141,10 @@ pub fn develop(
     let classes = labels.names().len();
     let task = finetune::Task {
         engine,
-        backbone: &backbone,
+        below: finetune::Below::Photos(&backbone),
         joined: &design,
         examples: &usable,
-        photos: &features.photos,
+        contents: &features.photos,
         parts: &parts,
         test: &sides.test,
         classes,
@@ -145,7 +154,8 @@ pub fn develop(
         checkpoints,
     };
     let tuned = finetune::tune(&task, on).map_err(of_tuning)?;
-    let (_, evaluation) = judged(&tuned, &usable, &sides, &parts, labels, None)?;
+    let logits = (tuned.calibrate_logits.view(), tuned.test_logits.view());
+    let (_, evaluation) = judged(logits, &usable, &sides, &parts, labels, None)?;
     if on(Event::End).is_break() {
         return Err(RunError::Cancelled.into());
     }
@@ -168,6 +178,7 @@ fn input(development: &Development) -> ImageSpec {
         width: development.size[0],
         height: development.size[1],
         fit: Fit::Stretch,
+        resize: None,
         layout: Layout::Nchw,
         colour: development.colour,
         scale: 255.0,

@@ -190,3 +190,17 @@ pub fn cpu_features() -> String {
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
 }
+
+/// The one engine that all tests of a process share: there can be no second.
+#[cfg(test)]
+pub(crate) fn of_tests() -> &'static Engine {
+    static ENGINE: std::sync::OnceLock<Engine> = std::sync::OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let there = || {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+            root.join(".deps/onnxruntime/libonnxruntime.so")
+        };
+        let library = std::env::var_os("ORT_DYLIB_PATH").map_or_else(there, PathBuf::from);
+        Engine::load(&LibrarySearch::Named(library)).expect("`make setup` fetched ONNX Runtime")
+    })
+}

@@ -17,6 +17,7 @@ pub fn plain_onnx(bundle: &Bundle<'_>) -> Result<(Vec<u8>, Vec<String>), GraphEr
     let input = match &bundle.manifest().input {
         Input::Image(image) => serde_json::to_string(image),
         Input::Words(words) => serde_json::to_string(words),
+        Input::Tokens(tokens) => serde_json::to_string(tokens),
     };
     graph.set_metadata("graft.input", &json(input));
     if let Some(threshold) = calibration.unknown_below {
@@ -36,6 +37,7 @@ pub fn onnx_bundle(bundle: &Bundle<'_>) -> Result<Vec<u8>, BundleError> {
         labels: bundle.labels().clone(),
         models: vec![ModelPart { bytes: view.model, references: view.references.clone() }],
         words: bundle.words(),
+        tokenizer: bundle.tokenizer(),
         provenance: bundle.provenance()?,
     })
 }

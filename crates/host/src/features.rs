@@ -2,6 +2,7 @@
 
 mod batching;
 mod extractor;
+mod rows;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -13,6 +14,7 @@ use ndarray::Array2;
 
 pub(crate) use self::batching::Batching;
 use self::extractor::{Extractor, Row, Shared, Source};
+pub use self::rows::{Rows, Spill, SpillError};
 
 use crate::backbone::Backbone;
 use crate::cache::{CacheConfig, CacheError, FeatureCache};
@@ -23,10 +25,10 @@ use crate::progress::{Event, OnEvent, Stage};
 use crate::provider::Provider;
 
 /// Features of the photos that could be used.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Features {
     /// A row a usable photo, in the order of the paths.
-    pub rows: Array2<f32>,
+    pub rows: Rows,
     /// The index of each row's path.
     pub usable: Vec<usize>,
     /// The content of each row's photo.
@@ -38,6 +40,19 @@ pub struct Features {
     pub batch: usize,
     /// What it took.
     pub cost: FeatureCost,
+}
+
+impl Features {
+    /// The same examples with other rows, which are in memory.
+    pub(crate) fn with_rows(&self, rows: Array2<f32>) -> Features {
+        Features {
+            rows: rows.into(),
+            usable: self.usable.clone(),
+            photos: self.photos.clone(),
+            skipped: self.skipped.clone(),
+            ..*self
+        }
+    }
 }
 
 /// What features took.
@@ -67,6 +82,9 @@ pub struct FeatureOptions {
     pub batch: Option<usize>,
     /// Where rows are kept.
     pub cache: Option<CacheConfig>,
+    /// Where they are put for this run if they are too many for memory; `None`: they
+    /// never are.
+    pub spill: Option<Spill>,
 }
 
 /// Features that can't be made.
@@ -78,6 +96,9 @@ pub enum FeaturesError {
     /// The cache.
     #[error("{0}")]
     Cache(#[from] CacheError),
+    /// A file for what does not fit into memory.
+    #[error("{0}")]
+    Spill(#[from] SpillError),
     /// The backbone was exported for another batch.
     #[error("the backbone was exported for batches of {exported}; {asked} were asked for")]
     Batch { exported: u64, asked: usize },
@@ -106,18 +127,22 @@ pub fn features(
     let shared =
         Shared::new(engine, backbone, &options.provider, batching, sessions, cache.as_ref());
     let workers = (0..threads).map(|number| Extractor::new(&shared, number)).collect();
-    let done =
-        for_each(paths, batching.neighbours(), Stage::Features, workers, on, |index, row: &Row| {
-            if !row.values.iter().all(|v| v.is_finite()) {
-                return Err(FeaturesError::NotFinite { path: paths[index].to_path_buf() });
-            }
-            if row.from == Source::Network
-                && let Some(cache) = &cache
-            {
-                lock(cache).put(row.photo, row.values.clone())?;
-            }
-            Ok(())
-        });
+    let mut rows = rows::Writer::new(paths.len(), backbone.feature_length, options.spill.as_ref())?;
+    let keep = |index: usize, row: &mut Row| {
+        // Taken out: what stays of a result stays for all photos at once.
+        let values = std::mem::take(&mut row.values);
+        if !values.iter().all(|v| v.is_finite()) {
+            return Err(FeaturesError::NotFinite { path: paths[index].to_path_buf() });
+        }
+        rows.put(index, &values)?;
+        if row.from == Source::Network
+            && let Some(cache) = &cache
+        {
+            lock(cache).put(row.photo, values)?;
+        }
+        Ok(())
+    };
+    let done = for_each(paths, batching.neighbours(), Stage::Features, workers, on, keep);
     // Also after a failure: what was computed is not computed again.
     let flushed = cache.as_ref().map_or(Ok(()), |cache| lock(cache).flush());
     let done = done.map_err(|stopped| match stopped {
@@ -141,10 +166,9 @@ pub fn features(
         cost.inference += worker.inference;
     }
     let usable: Vec<usize> = (0..paths.len()).filter(|&i| done.results[i].is_some()).collect();
-    let mut rows = Array2::zeros((usable.len(), backbone.feature_length));
+    let rows = rows.finish(&usable)?;
     let mut photos = Vec::with_capacity(usable.len());
-    for (mut target, row) in rows.outer_iter_mut().zip(done.results.into_iter().flatten()) {
-        target.as_slice_mut().expect("rows are contiguous").copy_from_slice(&row.values);
+    for row in done.results.into_iter().flatten() {
         photos.push(row.photo);
         match row.from {
             Source::Cache => cost.cached += 1,
@@ -223,7 +247,7 @@ fn prepared_digest(spec: &ImageSpec) -> Digest {
     Digest(tensor_sha256(&tensor))
 }
 
-fn note_torn(segments: &[PathBuf], on: OnEvent<'_>) -> Result<(), FeaturesError> {
+pub(crate) fn note_torn(segments: &[PathBuf], on: OnEvent<'_>) -> Result<(), FeaturesError> {
     for path in segments {
         let note =
             format!("{} was torn and is removed; its rows are computed again", path.display());

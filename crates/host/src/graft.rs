@@ -1,15 +1,17 @@
 //! Backbone and head become one network, and the network a bundle.
 
 use graft_bundle::{Bundle, BundleError, Contents, ModelPart, Reference, References};
+use graft_input::tokens::{TokenPreparer, TokenizerError, synthetic_sentence};
 use graft_input::words::{TableError, TextPreparer, WordTable, synthetic_text};
 use graft_input::{Preparer, synthetic, tensor_sha256};
-use graft_learn::Head;
+use graft_learn::{Dense, Head};
 use graft_onnx::{DenseLayer, FEATURES, Graph, GraphError, HeadWeights, LOGITS};
 use graft_runtime::{Model, OpenError};
 use graft_spec::{
     Answer, Calibration, Form, ImageSpec, Input, Labels, Manifest, ModelFormat, Name, Precision,
-    Provenance, Tolerance, WordsSpec,
+    Provenance, TokensSpec, Tolerance, WordsSpec,
 };
+use ndarray::{Array1, Array2};
 
 use crate::causes::with_causes;
 use crate::engine::{Engine, Network, NetworkError};
@@ -40,6 +42,8 @@ pub enum Subject<'a> {
     Photo(&'a ImageSpec),
     /// A text, its words looked up in a table and their rows pooled.
     Text { spec: &'a WordsSpec, table: &'a [u8] },
+    /// A text, taken apart into the tokens of a sentence encoder.
+    Sentence { spec: &'a TokensSpec, tokenizer: &'a [u8] },
 }
 
 impl<'a> Subject<'a> {
@@ -48,13 +52,21 @@ impl<'a> Subject<'a> {
         match self {
             Subject::Photo(spec) => Input::Image(spec.clone()),
             Subject::Text { spec, .. } => Input::Words(spec.clone()),
+            Subject::Sentence { spec, .. } => Input::Tokens(spec.clone()),
         }
     }
 
     fn table(self) -> Option<&'a [u8]> {
         match self {
-            Subject::Photo(_) => None,
+            Subject::Photo(_) | Subject::Sentence { .. } => None,
             Subject::Text { table, .. } => Some(table),
+        }
+    }
+
+    fn tokenizer(self) -> Option<&'a [u8]> {
+        match self {
+            Subject::Photo(_) | Subject::Text { .. } => None,
+            Subject::Sentence { tokenizer, .. } => Some(tokenizer),
         }
     }
 }
@@ -71,6 +83,9 @@ pub enum GraftError {
     /// The word table breaks a rule of its format.
     #[error("{0}")]
     Table(#[from] TableError),
+    /// The tokenizer is not what it must be.
+    #[error("{0}")]
+    Tokenizer(#[from] TokenizerError),
     /// A reference is not finite.
     #[error("the grafted network gives logits that are not finite for synthetic example {seed}")]
     NotFinite { seed: u64 },
@@ -125,6 +140,17 @@ pub fn join(features: &Graph, head: &Head) -> Result<Graph, GraftError> {
         .collect();
     let head = HeadWeights { layers };
     Ok(features.clone().append_head(&head).map_err(Box::new)?)
+}
+
+/// As [`join`], with a head that says nothing yet: for what can be known of a network
+/// before its head.
+pub(crate) fn join_blank(
+    features: &Graph,
+    feature_length: usize,
+    classes: usize,
+) -> Result<Graph, GraftError> {
+    let weights = Array2::zeros((classes, feature_length));
+    join(features, &Head { layers: vec![Dense { weights, bias: Array1::zeros(classes) }] })
 }
 
 /// Makes a bundle of a joined network: runs the references in ONNX Runtime,
@@ -186,7 +212,7 @@ struct Part {
 fn as_nnef(onnx: &Part, input: &Input, classes: usize) -> Result<Part, OpenError> {
     let Part { form, model } = onnx;
     let tensors = [(form.features.as_str(), form.feature_length), (form.logits.as_str(), classes)];
-    let model = graft_runtime::to_nnef(model, &form.input, input.shape(), tensors)?;
+    let model = graft_runtime::to_nnef(model, &form.input, input, tensors)?;
     let form = Form {
         format: ModelFormat::Nnef,
         input: graft_runtime::NNEF_INPUT.to_owned(),
@@ -215,6 +241,7 @@ fn write(
             .map(|part| ModelPart { bytes: &part.model, references: references.clone() })
             .collect(),
         words: subject.table(),
+        tokenizer: subject.tokenizer(),
         provenance: Some(provenance.clone()),
     })
 }
@@ -237,10 +264,11 @@ fn references(
     model: &[u8],
     classes: usize,
 ) -> Result<References, GraftError> {
-    let shape = subject.input().shape();
     let mut network = Network::open(engine, model, provider, 1)?;
     let mut items = Vec::new();
+    let input = subject.input();
     for Synthetic { seed, width, height, tensor } in examples(subject)? {
+        let shape = input.shape_of(tensor.len()).expect("it was prepared for this input");
         let mut logits = Vec::new();
         network.run(&shape, &tensor, LOGITS, |values| logits = values.to_vec())?;
         if logits.len() != classes {
@@ -265,7 +293,7 @@ struct Synthetic {
     tensor: Vec<f32>,
 }
 
-fn examples(subject: Subject<'_>) -> Result<Vec<Synthetic>, TableError> {
+fn examples(subject: Subject<'_>) -> Result<Vec<Synthetic>, GraftError> {
     match subject {
         Subject::Photo(spec) => {
             let mut preparer = Preparer::new(spec).expect("a backbone's input was checked");
@@ -285,6 +313,15 @@ fn examples(subject: Subject<'_>) -> Result<Vec<Synthetic>, TableError> {
                 let mut tensor = vec![0.0; spec.feature_length()];
                 let text = synthetic_text(seed, width, preparer.table());
                 preparer.fill(&text, &mut tensor);
+                Synthetic { seed, width, height: 1, tensor }
+            });
+            Ok(texts.collect())
+        }
+        Subject::Sentence { spec, tokenizer } => {
+            let mut preparer = TokenPreparer::new(spec, tokenizer)?;
+            let texts = (1..).zip(REFERENCE_WORDS).map(|(seed, width)| {
+                let mut tensor = Vec::new();
+                preparer.fill(&synthetic_sentence(seed, width), &mut tensor);
                 Synthetic { seed, width, height: 1, tensor }
             });
             Ok(texts.collect())

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use graft_bundle::Bundle;
 use graft_onnx::{CutPoint, Dim, GraphError, TensorInfo};
-use graft_spec::{Answer, Form, ImageSpec, Input, WordsSpec};
+use graft_runtime::Shape;
+use graft_spec::{Answer, Form, ImageSpec, Input, TokensSpec, WordsSpec};
 use serde::Serialize;
 
 use crate::bundle_file::{BundleFile, BundleFileError};
@@ -175,6 +176,8 @@ pub enum InputFacts {
     Image(ImageSpec),
     /// Of a text.
     Words(WordsSpec),
+    /// Of a text for a sentence encoder.
+    Tokens(TokensSpec),
 }
 
 impl From<Input> for InputFacts {
@@ -182,6 +185,7 @@ impl From<Input> for InputFacts {
         match input {
             Input::Image(image) => InputFacts::Image(image),
             Input::Words(words) => InputFacts::Words(words),
+            Input::Tokens(tokens) => InputFacts::Tokens(tokens),
         }
     }
 }
@@ -216,7 +220,7 @@ pub fn inspect(path: &Path, cuts: bool) -> Result<Inspection, InspectError> {
         let bundle = file.parse()?;
         let model = bundle.onnx().model;
         let mut inspection = inspect_graph(path, model, cuts)?;
-        inspection.device = device(model, &bundle.manifest().input.shape());
+        inspection.device = device(model, Shape::from(&bundle.manifest().input));
         return Ok(Inspection {
             kind: Kind::Bundle,
             bytes: file.bytes().len(),
@@ -234,6 +238,12 @@ fn inspect_graph(path: &Path, bytes: &[u8], cuts: bool) -> Result<Inspection, In
         .map_err(|e| InspectError::Graph { path: path.to_path_buf(), source: Box::new(e) })?;
     let summary = graph.summary();
     let inputs = graph.inputs();
+    let device = match graph.clone().upgraded() {
+        Ok(same) if same.opset() == graph.opset() => device_of_graph(&whole, &inputs),
+        // What would be run.
+        Ok(upgraded) => device_of_graph(&upgraded.to_bytes(), &inputs),
+        Err(error) => Device { runs: Some(false), problem: Some(error.to_string()) },
+    };
     Ok(Inspection {
         kind: Kind::Onnx,
         path: path.to_path_buf(),
@@ -259,7 +269,7 @@ fn inspect_graph(path: &Path, bytes: &[u8], cuts: bool) -> Result<Inspection, In
                 count: o.count,
             })
             .collect(),
-        device: device_of_graph(&whole, &inputs),
+        device,
         inputs: inputs.into_iter().map(tensor).collect(),
         outputs: graph.outputs().into_iter().map(tensor).collect(),
         classifier: graph.classifier().ok().map(|c| Classifier {
@@ -303,13 +313,13 @@ fn device_of_graph(bytes: &[u8], inputs: &[TensorInfo]) -> Device {
         })
         .collect();
     match <[Option<usize>; 4]>::try_from(axes) {
-        Ok([Some(a), Some(b), Some(c), Some(d)]) => device(bytes, &[a, b, c, d]),
+        Ok([Some(a), Some(b), Some(c), Some(d)]) => device(bytes, [a, b, c, d].into()),
         Ok(_) => problem(None, NOT_STATED),
         Err(_) => problem(Some(false), "its input is not a batch of pictures"),
     }
 }
 
-fn device(model: &[u8], shape: &[usize]) -> Device {
+fn device(model: &[u8], shape: Shape) -> Device {
     match graft_runtime::check_onnx(model, shape) {
         Ok(()) => Device { runs: Some(true), problem: None },
         Err(error) => Device { runs: Some(false), problem: Some(with_causes(&error)) },

@@ -23,7 +23,7 @@ impl Labelled {
     pub fn open(path: &Path, input: &Input) -> Result<Labelled, DatasetError> {
         match input {
             Input::Image(_) => Dataset::open(path).map(Labelled::Photos),
-            Input::Words(_) => Texts::open(path).map(Labelled::Texts),
+            Input::Words(_) | Input::Tokens(_) => Texts::open(path).map(Labelled::Texts),
         }
     }
 

@@ -4,6 +4,7 @@
 //! and decoding of one photo run beside the network on another, and on a
 //! processor no core ever waits for another: the whole costs what its parts cost.
 
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -71,7 +72,7 @@ pub(crate) fn for_each<W: Worker>(
     stage: Stage,
     workers: Vec<W>,
     on: OnEvent<'_>,
-    mut keep: impl FnMut(usize, &W::Result) -> Result<(), W::Error>,
+    mut keep: impl FnMut(usize, &mut W::Result) -> Result<(), W::Error>,
 ) -> Result<Done<W::Result, W>, Stopped<W::Error>> {
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
@@ -101,8 +102,8 @@ pub(crate) fn for_each<W: Worker>(
         for (done, (index, result)) in (1..).zip(receiver) {
             let mut go_on = ControlFlow::Continue(());
             match result {
-                Ok(result) => {
-                    if let Err(error) = keep(index, &result) {
+                Ok(mut result) => {
+                    if let Err(error) = keep(index, &mut result) {
                         failure.get_or_insert(Stopped::Failed(error));
                         stop.store(true, Ordering::Relaxed);
                     }
@@ -172,10 +173,18 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     if metadata.is_dir() {
         return Err("is a folder".to_owned());
     }
+    let too_large = |found: &str| format!("has {found} bytes, at most {LARGEST_FILE} are read");
     if metadata.len() > LARGEST_FILE {
-        return Err(format!("has {} bytes, at most {LARGEST_FILE} are read", metadata.len()));
+        return Err(too_large(&metadata.len().to_string()));
     }
-    std::fs::read(path).map_err(fail)
+    // A pipe or a device has no length, and may have no end.
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    let file = std::fs::File::open(path).map_err(fail)?;
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(too_large("more"));
+    }
+    Ok(bytes)
 }
 
 /// The pixels of a photo, or why not.

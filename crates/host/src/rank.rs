@@ -5,7 +5,7 @@
 
 mod candidate;
 mod latency;
-mod order;
+pub(crate) mod order;
 mod scores;
 
 use std::error::Error;
@@ -13,6 +13,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
 
+use graft_input::words::TableError;
 use graft_learn::SplitError;
 use graft_runtime::bench::Latency;
 use graft_spec::Labels;
@@ -20,19 +21,24 @@ use ndarray::s;
 use serde::Serialize;
 
 pub use self::candidate::Candidate;
+pub(crate) use self::latency::TIME;
 pub use self::latency::{BenchedBackbone, Latencies, LatencyFileError, Machine, Told};
+use self::order::Standing;
 pub use self::order::{Agreement, Metric};
 pub use self::scores::{ScoreError, Scores};
-use self::scores::{Seen, scores};
+pub(crate) use self::scores::{Seen, scores};
 use crate::backbone::{Backbone, BackboneError, OpenEntryError, Pool, Pretrained, Tap};
 use crate::causes::with_causes;
 use crate::digest::Digest;
+use crate::encoder::EncoderError;
 use crate::engine::Engine;
 use crate::examples::{Dataset, Example};
 use crate::features::{FeatureOptions, FeaturesError, features};
+use crate::graft::GraftError;
 use crate::photos::Skipped;
 use crate::progress::{Event, OnEvent};
 use crate::subset::{divide, not_held_out, subset};
+use crate::vectors::VectorsError;
 
 /// How to rank.
 #[derive(Clone, Debug)]
@@ -114,6 +120,24 @@ pub struct Ranked {
     pub scores_seconds: f64,
 }
 
+impl Standing for Ranked {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn scores(&self) -> &Scores {
+        &self.scores
+    }
+
+    fn latency(&self) -> Option<Latency> {
+        self.latency
+    }
+
+    fn put_on_front(&mut self, on_front: bool) {
+        self.pareto = on_front;
+    }
+}
+
 /// A source that can't be used, and why.
 #[derive(Debug, Serialize)]
 pub struct Unusable {
@@ -142,6 +166,21 @@ pub enum SourceError {
     /// Its features are of no use.
     #[error(transparent)]
     Scores(ScoreError),
+    /// Its vectors can't be read.
+    #[error(transparent)]
+    Vectors(#[from] VectorsError),
+    /// It is no sentence encoder that can be had.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    /// The words that would travel can't be written.
+    #[error("the words cannot be put into a table")]
+    Table(#[source] TableError),
+    /// It knows no word of the task.
+    #[error("none of the {texts} texts that were looked at has a word that it knows")]
+    NothingKnown { texts: usize },
+    /// The board couldn't answer with it.
+    #[error("the device engine cannot run a head on it")]
+    Answer(#[source] graft_runtime::OpenError),
 }
 
 impl SourceError {
@@ -174,17 +213,20 @@ pub enum RankError {
     #[error("the examples cannot be divided")]
     Split(#[source] SplitError),
     /// A class lost all its photos.
-    #[error("no usable photo of class {label:?} is among the {examples} that were looked at")]
+    #[error("no usable example of class {label:?} is among the {examples} that were looked at")]
     NoPhotoOf { label: String, examples: usize },
     /// Unusable photos, in a strict run.
-    #[error("{} of {total} photos cannot be used, first {}: {}", skipped.len(), skipped[0].path.display(), skipped[0].reason)]
+    #[error("{} of {total} examples cannot be used, first {}: {}", skipped.len(), skipped[0].path.display(), skipped[0].reason)]
     Strict { skipped: Vec<Skipped>, total: usize },
     /// No usable photo at all.
-    #[error("none of {total} photos can be used, first {}: {}", first.path.display(), first.reason)]
+    #[error("none of {total} examples can be used, first {}: {}", first.path.display(), first.reason)]
     NoPhotos { total: usize, first: Skipped },
     /// What is no source's fault.
     #[error("{0}")]
     Features(FeaturesError),
+    /// A head that is only there to be timed.
+    #[error("{0}")]
+    Head(#[source] GraftError),
     /// The event sink said so.
     #[error("stopped")]
     Cancelled,
@@ -300,9 +342,10 @@ impl Task<'_> {
         let division = divide(&usable, self.recipe.folds, self.recipe.seed)
             .map_err(|e| Failure::All(RankError::Split(e)))?;
         let labels: Vec<usize> = usable.iter().map(|e| e.label).collect();
+        let rows = made.rows.view();
         let seen = Seen {
-            features: made.rows.slice(s![.., columns]),
-            logits: logits.map(|columns| made.rows.slice(s![.., columns])),
+            features: rows.slice(s![.., columns]),
+            logits: logits.map(|columns| rows.slice(s![.., columns])),
             labels: &labels,
             classes: self.labels.names().len(),
         };
@@ -377,14 +420,16 @@ fn taps(pretrained: &Pretrained, part: &Backbone) -> Taps {
 fn whose(error: FeaturesError) -> Failure {
     match error {
         FeaturesError::Cancelled => Failure::All(RankError::Cancelled),
-        FeaturesError::Cache(_) => Failure::All(RankError::Features(error)),
+        FeaturesError::Cache(_) | FeaturesError::Spill(_) => {
+            Failure::All(RankError::Features(error))
+        }
         FeaturesError::Network(_)
         | FeaturesError::Batch { .. }
         | FeaturesError::NotFinite { .. } => Failure::Source(SourceError::Features(error)),
     }
 }
 
-fn check_classes(labels: &Labels, examples: &[&Example]) -> Result<(), RankError> {
+pub(crate) fn check_classes(labels: &Labels, examples: &[&Example]) -> Result<(), RankError> {
     let missing = |label: &usize| examples.iter().all(|e| e.label != *label);
     match (0..labels.names().len()).find(missing) {
         None => Ok(()),

@@ -22,6 +22,8 @@ pub struct StatedInput {
     pub colour: Option<Colour>,
     /// How other aspect ratios are fitted; stretched if not stated.
     pub fit: Option<Fit>,
+    /// Width and height that photos are fitted to, if not the input's.
+    pub resize: Option<[u32; 2]>,
     /// Divisor of the pixel.
     pub scale: Option<f32>,
     /// One number, or one a channel.
@@ -141,6 +143,7 @@ pub fn complete(graph: &Graph, stated: &StatedInput) -> Result<InputSpec, Stated
         width,
         height,
         fit: stated.fit.unwrap_or(Fit::Stretch),
+        resize: stated.resize,
         layout,
         colour,
         scale,

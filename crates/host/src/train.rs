@@ -7,20 +7,22 @@ use std::time::Instant;
 
 use graft_input::words::TableError;
 use graft_learn::{
-    CalibrationError, EvaluationError, Examples, ExamplesError, Progress, Targets, TrainError,
-    Trained,
+    CalibrationError, EvaluationError, Examples, ExamplesError, Head, Progress, Targets,
+    TrainError, Trained,
 };
 pub use graft_learn::{ClassWeights, Evaluation, LinearRecipe, MlpRecipe, PathPoint, Setting};
 use graft_onnx::{Graph, Summary};
 use graft_spec::{Calibration, Input, Labels, Name, SpecError};
-use ndarray::Axis;
+use ndarray::ArrayView2;
 
 use crate::backbone::{Backbone, Origin, Pool};
 use crate::engine::Engine;
 use crate::examples::{Dataset, Example};
-use crate::features::{FeatureCost, FeatureOptions, Features, FeaturesError, features};
+use crate::features::{
+    FeatureCost, FeatureOptions, Features, FeaturesError, Rows, SpillError, features,
+};
 use crate::finetune::{self, Checkpoints, FineTuneError, FineTuning, SupplyError, TuningFacts};
-use crate::graft::{Description, GraftError, Grafted, Subject, bundle, join};
+use crate::graft::{Description, GraftError, Grafted, Subject, bundle, join, join_blank};
 use crate::photos::Skipped;
 use crate::progress::{Event, OnEvent, Stage};
 use crate::provider::Provider;
@@ -207,9 +209,19 @@ pub fn train(
     let all: Vec<&Example> = dataset.examples.iter().collect();
     let planned = sides(&all, recipe.test_share, recipe.folds, recipe.seed)?;
     check_classes(labels, &all, &planned, 0)?;
-    if let Some((fine_tuning, _)) = &recipe.fine_tuning {
-        finetune::check(backbone, fine_tuning).map_err(RunError::FineTune)?;
-        finetune::split(&all, &planned.train, labels, fine_tuning).map_err(RunError::FineTune)?;
+    if let Some((fine_tuning, checkpoints)) = &recipe.fine_tuning {
+        let parts = finetune::split(&all, &planned.train, labels, fine_tuning)
+            .map_err(RunError::FineTune)?;
+        let classes = labels.names().len();
+        finetune::check(&finetune::Outline {
+            backbone,
+            joined: &join_blank(backbone.graph(), backbone.feature_length, classes)?,
+            recipe: fine_tuning,
+            statistics: TUNED_STATISTICS,
+            examples: parts.train.len(),
+            checkpoints: Some(checkpoints),
+        })
+        .map_err(RunError::FineTune)?;
     }
     graft_runtime::check_onnx(&backbone.graph().to_bytes(), backbone.input.shape(1)).map_err(
         |source| {
@@ -358,7 +370,9 @@ pub(crate) fn usable_features(
 /// The highest cut of a backbone up to which the device engine runs it.
 fn nearest_runnable(backbone: &Backbone) -> Option<String> {
     let runs = |point: &graft_onnx::CutPoint| {
+        // A batch that something above fixed may be free without it.
         let below = backbone.graph().clone().pooled_features(&point.tensor, Pool::Mean);
+        let below = below.map(Graph::with_dynamic_batch);
         let shape = backbone.input.shape(1);
         below.is_ok_and(|graph| graft_runtime::check_onnx(&graph.to_bytes(), shape).is_ok())
     };
@@ -423,7 +437,7 @@ pub(crate) fn learn(
 ) -> Result<(Trained, Calibration, Evaluation), RunError> {
     let labels_of = |side: &[usize]| side.iter().map(|&i| usable[i].label).collect::<Vec<_>>();
     let (train_labels, test_labels) = (labels_of(&sides.train), labels_of(&sides.test));
-    let train_rows = features.rows.select(Axis(0), &sides.train);
+    let train_rows = features.rows.select(&sides.train).map_err(spilled)?;
     let classes = labels.names().len();
     let examples =
         Examples::new(train_rows.view(), &train_labels, classes).map_err(RunError::Examples)?;
@@ -460,7 +474,9 @@ pub(crate) fn learn(
     let calibration =
         graft_learn::calibrate(trained.out_of_fold_logits.view(), &train_labels, recipe.answered)
             .map_err(RunError::Calibration)?;
-    let logits = trained.head.logits(features.rows.select(Axis(0), &sides.test).view());
+    drop(train_rows);
+    let test_rows = features.rows.select(&sides.test).map_err(spilled)?;
+    let logits = trained.head.logits(test_rows.view());
     let targets =
         Targets { labels: &test_labels, names: labels, majority: majority(&train_labels, classes) };
     let evaluation = graft_learn::evaluate(logits.view(), &targets, &calibration)
@@ -493,6 +509,10 @@ pub(crate) struct Outcome {
     pub(crate) tuning: Option<Tuning>,
 }
 
+/// What batch normalisation does while a backbone is tuned: the statistics of a small
+/// task are worse than the source's, and a batch's worse still.
+pub(crate) const TUNED_STATISTICS: graft_onnx::Statistics = graft_onnx::Statistics::Frozen;
+
 /// Solves a head on what is learned from alone, at the strength that was chosen on
 /// the whole training part, and tunes the network from there.
 fn fine_tune(
@@ -506,45 +526,55 @@ fn fine_tune(
     let start = Instant::now();
     let Data { features, usable, sides, labels, .. } = *data;
     let parts = finetune::split(usable, &sides.train, labels, recipe).map_err(of_tuning)?;
-    let (HeadRecipe::Linear(linear), Setting::Strength(strength)) =
-        (&data.recipe.head, probe.chosen)
-    else {
-        unreachable!("fine-tuning begins with a linear head: see Recipe")
-    };
-    let labels_of = |part: &[usize]| part.iter().map(|&i| usable[i].label).collect::<Vec<_>>();
-    let (train_labels, classes) = (labels_of(&parts.train), labels.names().len());
-    let rows = features.rows.select(Axis(0), &parts.train);
-    let examples =
-        Examples::new(rows.view(), &train_labels, classes).map_err(RunError::Examples)?;
-    let head = graft_learn::fit_linear(&examples, strength, linear).map_err(RunError::Head)?.head;
+    let classes = labels.names().len();
+    let head = first_head(&features.rows, usable, &parts.train, classes, data.recipe, probe)?;
     let joined = join(place.backbone.graph(), &head)?;
     let task = finetune::Task {
         engine: place.engine,
-        backbone: place.backbone,
+        below: finetune::Below::Photos(place.backbone),
         joined: &joined,
         examples: usable,
-        photos: &features.photos,
+        contents: &features.photos,
         parts: &parts,
         test: &sides.test,
         classes,
         recipe,
         options: place.options,
-        // Those of a small task are worse than the source's, and a batch's worse
-        // still.
-        statistics: graft_onnx::Statistics::Frozen,
+        statistics: TUNED_STATISTICS,
         checkpoints: place.checkpoints,
     };
     let tuned = finetune::tune(&task, on).map_err(of_tuning)?;
+    let logits = (tuned.calibrate_logits.view(), tuned.test_logits.view());
     let (calibration, evaluation) =
-        judged(&tuned, usable, sides, &parts, labels, data.recipe.answered)?;
+        judged(logits, usable, sides, &parts, labels, data.recipe.answered)?;
     let seconds = start.elapsed().as_secs_f64();
     let tuning = Some(Tuning { facts: tuned.facts, linear_probe, seconds });
     Ok(Outcome { joined: tuned.network, calibration, evaluation, tuning })
 }
 
-/// Calibrates a tuned network and holds it against the held-out part.
+/// The head that tuning begins with: of what is learned from alone.
+pub(crate) fn first_head(
+    rows: &Rows,
+    usable: &[&Example],
+    learned: &[usize],
+    classes: usize,
+    recipe: &Recipe,
+    probe: &Trained,
+) -> Result<Head, RunError> {
+    let (HeadRecipe::Linear(linear), Setting::Strength(strength)) = (&recipe.head, probe.chosen)
+    else {
+        unreachable!("fine-tuning begins with a linear head: see Recipe")
+    };
+    let labels: Vec<usize> = learned.iter().map(|&i| usable[i].label).collect();
+    let rows = rows.select(learned).map_err(spilled)?;
+    let examples = Examples::new(rows.view(), &labels, classes).map_err(RunError::Examples)?;
+    Ok(graft_learn::fit_linear(&examples, strength, linear).map_err(RunError::Head)?.head)
+}
+
+/// Calibrates a tuned network by its logits of the calibrate part, and holds those of
+/// the held-out part against it.
 pub(crate) fn judged(
-    tuned: &finetune::Tuned,
+    (to_calibrate, to_judge): (ArrayView2<'_, f32>, ArrayView2<'_, f32>),
     usable: &[&Example],
     sides: &Sides,
     parts: &finetune::Parts,
@@ -553,15 +583,15 @@ pub(crate) fn judged(
 ) -> Result<(Calibration, Evaluation), RunError> {
     let labels_of = |part: &[usize]| part.iter().map(|&i| usable[i].label).collect::<Vec<_>>();
     let known = labels_of(&parts.calibrate);
-    let calibration = graft_learn::calibrate(tuned.calibrate_logits.view(), &known, answered)
-        .map_err(RunError::Calibration)?;
+    let calibration =
+        graft_learn::calibrate(to_calibrate, &known, answered).map_err(RunError::Calibration)?;
     let targets = Targets {
         labels: &labels_of(&sides.test),
         names: labels,
         majority: majority(&labels_of(&sides.train), labels.names().len()),
     };
-    let evaluation = graft_learn::evaluate(tuned.test_logits.view(), &targets, &calibration)
-        .map_err(RunError::Evaluation)?;
+    let evaluation =
+        graft_learn::evaluate(to_judge, &targets, &calibration).map_err(RunError::Evaluation)?;
     Ok((calibration, evaluation))
 }
 
@@ -573,6 +603,10 @@ pub(crate) fn of_tuning(error: FineTuneError) -> RunError {
         }
         other => RunError::FineTune(other),
     }
+}
+
+fn spilled(error: SpillError) -> RunError {
+    RunError::Features(error.into())
 }
 
 /// The most frequent class, the first if several are.

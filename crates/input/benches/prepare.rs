@@ -15,6 +15,7 @@ fn spec(layout: Layout) -> ImageSpec {
         width: 224,
         height: 224,
         fit: Fit::Stretch,
+        resize: None,
         layout,
         colour: Colour::Rgb,
         scale: 255.0,

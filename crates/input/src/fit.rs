@@ -9,7 +9,7 @@ pub(crate) struct Rectangle {
     pub height: u32,
 }
 
-/// Which part of the picture goes to which part of the tensor.
+/// Which part of the picture goes to which part of what it is fitted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Placement {
     pub source: Rectangle,
@@ -21,7 +21,12 @@ impl Rectangle {
         Rectangle { left: 0, top: 0, width, height }
     }
 
-    fn centred(width: u32, height: u32, (outer_width, outer_height): (u32, u32)) -> Rectangle {
+    /// In the middle of another, which is at least as large.
+    pub(crate) fn centred(
+        width: u32,
+        height: u32,
+        (outer_width, outer_height): (u32, u32),
+    ) -> Rectangle {
         Rectangle {
             left: (outer_width - width) / 2,
             top: (outer_height - height) / 2,
@@ -31,29 +36,31 @@ impl Rectangle {
     }
 }
 
-/// Places a picture of `width` × `height` (both at least 1) in the tensor.
+/// Places a picture of `width` × `height` (both at least 1) in what it is fitted to:
+/// the tensor, or a larger size whose centre the tensor is.
 ///
 /// In integers, so that no machine's rounding moves a border by a pixel.
 pub(crate) fn place(spec: &ImageSpec, width: u32, height: u32) -> Placement {
-    let tensor = (spec.width, spec.height);
+    let [to_width, to_height] = spec.fitted();
     let (w, h) = (u64::from(width), u64::from(height));
-    let (tensor_w, tensor_h) = (u64::from(spec.width), u64::from(spec.height));
+    let (to_w, to_h) = (u64::from(to_width), u64::from(to_height));
     let mut source = Rectangle::whole(width, height);
-    let mut destination = Rectangle::whole(spec.width, spec.height);
+    let mut destination = Rectangle::whole(to_width, to_height);
     match spec.fit {
         Fit::Stretch => {}
         Fit::Crop => {
-            let cut_w = (h * tensor_w / tensor_h).clamp(1, w) as u32;
-            let cut_h = (w * tensor_h / tensor_w).clamp(1, h) as u32;
+            let cut_w = (h * to_w / to_h).clamp(1, w) as u32;
+            let cut_h = (w * to_h / to_w).clamp(1, h) as u32;
             source = Rectangle::centred(cut_w, cut_h, (width, height));
         }
         Fit::Letterbox => {
-            let (fit_w, fit_h) = if tensor_w * h <= tensor_h * w {
-                (tensor_w, rounded(h * tensor_w, w))
+            let (fit_w, fit_h) = if to_w * h <= to_h * w {
+                (to_w, rounded(h * to_w, w))
             } else {
-                (rounded(w * tensor_h, h), tensor_h)
+                (rounded(w * to_h, h), to_h)
             };
-            destination = Rectangle::centred(fit_w as u32, fit_h as u32, tensor);
+            let outer = (to_width, to_height);
+            destination = Rectangle::centred(fit_w as u32, fit_h as u32, outer);
         }
     }
     Placement { source, destination }
@@ -71,11 +78,24 @@ mod tests {
 
     use super::*;
 
-    fn check(fit: Fit, tensor: (u32, u32), picture: (u32, u32), expected: [[u32; 4]; 2]) {
+    fn check(fit: Fit, fitted: (u32, u32), picture: (u32, u32), expected: [[u32; 4]; 2]) {
+        placed(fit, fitted, None, picture, expected);
+        // What it is fitted to decides, not the tensor.
+        placed(fit, (1, 1), Some([fitted.0, fitted.1]), picture, expected);
+    }
+
+    fn placed(
+        fit: Fit,
+        tensor: (u32, u32),
+        resize: Option<[u32; 2]>,
+        picture: (u32, u32),
+        expected: [[u32; 4]; 2],
+    ) {
         let spec = ImageSpec {
             width: tensor.0,
             height: tensor.1,
             fit,
+            resize,
             layout: Layout::Nchw,
             colour: Colour::Rgb,
             scale: 1.0,
@@ -85,7 +105,7 @@ mod tests {
         };
         let Placement { source, destination } = place(&spec, picture.0, picture.1);
         let sides = |r: Rectangle| [r.left, r.top, r.width, r.height];
-        assert_eq!([sides(source), sides(destination)], expected, "{fit:?} {tensor:?} {picture:?}");
+        assert_eq!([sides(source), sides(destination)], expected, "{spec:?} {picture:?}");
     }
 
     // Expected values are the text of docs/format.md by hand.

@@ -5,7 +5,8 @@
 //! learns and the device that runs call this same code, and it gives the same
 //! bytes on both: `docs/format.md` is normative ("Preparing a picture").
 //!
-//! A text becomes a tensor in [`words`] ("Preparing a text").
+//! A text becomes a tensor in [`words`] ("Preparing a text") or, for a sentence encoder,
+//! in [`tokens`].
 //!
 //! ```
 //! use graft_input::{Preparer, synthetic};
@@ -15,6 +16,7 @@
 //!     width: 4,
 //!     height: 2,
 //!     fit: Fit::Letterbox,
+//!     resize: None,
 //!     layout: Layout::Nchw,
 //!     colour: Colour::Grey,
 //!     scale: 255.0,
@@ -40,6 +42,7 @@ mod prepare;
 mod random;
 mod raw;
 mod synthetic;
+pub mod tokens;
 pub mod words;
 
 #[cfg(feature = "decode")]

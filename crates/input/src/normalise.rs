@@ -94,6 +94,7 @@ mod tests {
             width: 2,
             height: 1,
             fit: Fit::Stretch,
+            resize: None,
             layout,
             colour,
             scale: 1.0,

@@ -25,10 +25,13 @@ pub struct Preparer {
     table: Table,
     resizer: Resizer,
     options: ResizeOptions,
-    /// The tensor's pixels in RGB. Empty until a frame needs resizing.
+    /// What the frame is fitted to, in RGB: the tensor's pixels, or more. Empty until
+    /// a frame needs resizing.
     canvas: Vec<u8>,
     /// The frame after the horizontal pass. Empty until both axes change.
     between: Vec<u8>,
+    /// The tensor's pixels in RGB, if they are the centre of something larger.
+    centre: Vec<u8>,
     /// The part of the canvas that the last frame covered; the rest is
     /// background.
     covered: Option<Rectangle>,
@@ -46,6 +49,7 @@ impl Preparer {
                 .use_alpha(false),
             canvas: Vec::new(),
             between: Vec::new(),
+            centre: Vec::new(),
             covered: None,
             spec: spec.clone(),
         })
@@ -73,13 +77,18 @@ impl Preparer {
             self.spec.height,
             self.spec.colour.channels()
         );
-        if (frame.width(), frame.height()) == (self.spec.width, self.spec.height) {
-            // Every fit places it on itself.
-            self.table.write(frame.rgb(), tensor);
-        } else {
+        let fitted = self.spec.fitted();
+        // Every fit places a frame of that size on itself.
+        let is_fitted = [frame.width(), frame.height()] == fitted;
+        if !is_fitted {
             self.resize(frame);
-            self.table.write(&self.canvas, tensor);
         }
+        let mut rgb = if is_fitted { frame.rgb() } else { &self.canvas };
+        if fitted != [self.spec.width, self.spec.height] {
+            copy_centre(&self.spec, rgb, &mut self.centre);
+            rgb = &self.centre;
+        }
+        self.table.write(rgb, tensor);
     }
 
     /// Draws the frame on the canvas.
@@ -114,9 +123,9 @@ impl Preparer {
                     .expect("invariant: the buffer was made for it");
             self.resizer.resize_typed(&from, &mut between, &self.options).expect(refused);
         }
-        let canvas =
-            TypedImage::<U8x3>::from_buffer(self.spec.width, self.spec.height, &mut self.canvas)
-                .expect("invariant: the canvas has three bytes for each pixel");
+        let [width, height] = self.spec.fitted();
+        let canvas = TypedImage::<U8x3>::from_buffer(width, height, &mut self.canvas)
+            .expect("invariant: the canvas has three bytes for each pixel");
         let mut to = TypedCroppedImageMut::new(
             canvas,
             destination.left,
@@ -135,11 +144,23 @@ impl Preparer {
     }
 
     fn clear(&mut self) {
-        let pixels = self.spec.width as usize * self.spec.height as usize;
-        self.canvas.resize(3 * pixels, 0);
+        let [width, height] = self.spec.fitted();
+        self.canvas.resize(3 * width as usize * height as usize, 0);
         for pixel in self.canvas.chunks_exact_mut(3) {
             pixel.copy_from_slice(&self.spec.background);
         }
+    }
+}
+
+/// The tensor's pixels out of those that the picture was fitted to.
+fn copy_centre(spec: &ImageSpec, rgb: &[u8], centre: &mut Vec<u8>) {
+    let [outer_width, outer_height] = spec.fitted();
+    let place = Rectangle::centred(spec.width, spec.height, (outer_width, outer_height));
+    let bytes = |pixels: u32| 3 * pixels as usize;
+    centre.clear();
+    let rows = rgb.chunks_exact(bytes(outer_width)).skip(place.top as usize);
+    for row in rows.take(spec.height as usize) {
+        centre.extend_from_slice(&row[bytes(place.left)..][..bytes(spec.width)]);
     }
 }
 
@@ -164,6 +185,7 @@ mod tests {
             width,
             height,
             fit,
+            resize: None,
             layout: Layout::Nhwc,
             colour: Colour::Rgb,
             scale: 1.0,
@@ -230,6 +252,23 @@ mod tests {
         let (border, inside) = ([1.0, 2.0, 3.0], [255.0; 3]);
         let row = [border, inside, inside, inside, border, border].concat();
         assert_eq!(tensor, row.repeat(6));
+    }
+
+    #[test]
+    fn the_tensor_is_the_centre_of_what_the_frame_is_fitted_to() {
+        let spec = ImageSpec { resize: Some([7, 6]), ..spec(4, 4, Fit::Stretch) };
+        let mut preparer = Preparer::new(&spec).unwrap();
+        // Of that size already: nothing is mixed. floor(3 / 2) on the left, 1 above.
+        let rgb: Vec<u8> = (0..3 * 7 * 6).collect();
+        let tensor = filled(&mut preparer, Frame::new(7, 6, &rgb).unwrap());
+        let expected = (1..5u8).flat_map(|y| 3 * (7 * y + 1)..3 * (7 * y + 5)).map(f32::from);
+        assert_eq!(tensor, expected.collect::<Vec<_>>());
+        // Of the tensor's own size it is no longer placed on itself.
+        let small = Frame::new(4, 4, &rgb[..48]).unwrap();
+        assert_ne!(
+            filled(&mut preparer, small),
+            rgb[..48].iter().map(|&v| f32::from(v)).collect::<Vec<_>>()
+        );
     }
 
     #[test]

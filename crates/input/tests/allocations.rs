@@ -20,6 +20,7 @@ fn spec(fit: Fit) -> ImageSpec {
         width: 224,
         height: 224,
         fit,
+        resize: None,
         layout: Layout::Nchw,
         colour: Colour::Rgb,
         scale: 255.0,
@@ -31,9 +32,12 @@ fn spec(fit: Fit) -> ImageSpec {
 
 /// Of the second frame of that size.
 fn of_a_frame(fit: Fit, width: u32, height: u32) -> u64 {
-    let spec = spec(fit);
+    of_a_frame_for(&spec(fit), width, height)
+}
+
+fn of_a_frame_for(spec: &ImageSpec, width: u32, height: u32) -> u64 {
     let picture = synthetic(1, width, height);
-    let mut preparer = Preparer::new(&spec).unwrap();
+    let mut preparer = Preparer::new(spec).unwrap();
     let mut tensor = vec![0.0; spec.tensor_len()];
     preparer.fill(picture.frame(), &mut tensor);
     counted(|| preparer.fill(picture.frame(), &mut tensor))
@@ -46,6 +50,8 @@ fn a_frame_of_the_tensors_size_costs_none() {
     }
     // Cropping alone is a copy.
     assert_eq!(of_a_frame(Fit::Crop, 300, 224), 0);
+    let larger = ImageSpec { resize: Some([256, 240]), ..spec(Fit::Stretch) };
+    assert_eq!(of_a_frame_for(&larger, 256, 240), 0);
     let tensor = vec![0.5; 1000];
     assert_eq!(counted(|| _ = tensor_sha256(&tensor)), 0);
 }
@@ -68,4 +74,6 @@ fn a_resized_frame_costs_what_the_resizer_costs() {
     assert_eq!(alone, 224 + 224 + 6, "the resizer's own allocations for 224x224");
     // A letterboxed frame of 224x168.
     assert_eq!(of_a_frame(Fit::Letterbox, 640, 480), 224 + 168 + 6);
+    let larger = ImageSpec { resize: Some([256, 240]), ..spec(Fit::Stretch) };
+    assert_eq!(of_a_frame_for(&larger, 640, 480), 256 + 240 + 6);
 }

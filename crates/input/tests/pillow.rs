@@ -50,21 +50,29 @@ fn mean_error(pixels: &[u8], exact: &[f64]) -> f64 {
 
 /// The prepared pixels themselves: RGB, nothing scaled.
 fn pixels_of(pattern: &str, from: (u32, u32), to: (u32, u32), fit: Fit, colour: Colour) -> Vec<u8> {
+    prepared(pattern, from, &spec(to, fit, colour))
+}
+
+fn spec(to: (u32, u32), fit: Fit, colour: Colour) -> ImageSpec {
     let channels = colour.channels();
-    let spec = ImageSpec {
+    ImageSpec {
         width: to.0,
         height: to.1,
         fit,
+        resize: None,
         layout: Layout::Nhwc,
         colour,
         scale: 1.0,
         mean: vec![0.0; channels],
         std: vec![1.0; channels],
         background: BACKGROUND,
-    };
+    }
+}
+
+fn prepared(pattern: &str, from: (u32, u32), spec: &ImageSpec) -> Vec<u8> {
     let mut tensor = vec![f32::NAN; spec.tensor_len()];
     let picture = patterns::picture(pattern, from.0, from.1);
-    Preparer::new(&spec).unwrap().fill(picture.frame(), &mut tensor);
+    Preparer::new(spec).unwrap().fill(picture.frame(), &mut tensor);
     tensor.into_iter().map(|v| v as u8).collect()
 }
 
@@ -83,12 +91,16 @@ fn compare(name: &str, ours: &[u8], theirs: &[u8]) {
     assert!(mean <= MEAN_DIFFERENCE, "{name}: mean difference {mean}");
 }
 
-fn check(pattern: &str, from: (u32, u32), to: (u32, u32), fit: Fit) {
-    let word = match fit {
+fn word(fit: Fit) -> &'static str {
+    match fit {
         Fit::Stretch => "stretch",
         Fit::Crop => "crop",
         Fit::Letterbox => "letterbox",
-    };
+    }
+}
+
+fn check(pattern: &str, from: (u32, u32), to: (u32, u32), fit: Fit) {
+    let word = word(fit);
     let ours = pixels_of(pattern, from, to, fit, Colour::Rgb);
     let theirs = pillow(pattern, from, to, word).into_rgb8();
     compare(&format!("{pattern} {from:?} to {to:?} {word}"), &ours, theirs.as_raw());
@@ -116,6 +128,21 @@ fn prepared_pictures_are_pillows() {
     check("synthetic", (1024, 768), (112, 112), Stretch);
     check("synthetic", (5, 3), (64, 64), Letterbox);
     check("synthetic", (768, 1024), (56, 100), Crop);
+}
+
+// The same list is in fixtures/make.py.
+#[test]
+fn centres_of_a_larger_size_are_pillows() {
+    let check = |pattern, from, to: (u32, u32), fit, larger: [u32; 2]| {
+        let ours = ImageSpec { resize: Some(larger), ..spec(to, fit, Colour::Rgb) };
+        let ours = prepared(pattern, from, &ours);
+        let word = format!("{}_of_{}x{}", word(fit), larger[0], larger[1]);
+        let theirs = pillow(pattern, from, to, &word).into_rgb8();
+        compare(&format!("{pattern} {from:?} to {to:?} {word}"), &ours, theirs.as_raw());
+    };
+    check("zone_plate", (640, 480), (96, 96), Fit::Crop, [110, 110]);
+    check("synthetic", (1024, 768), (112, 96), Fit::Stretch, [128, 127]);
+    check("noise", (61, 97), (50, 40), Fit::Letterbox, [57, 60]);
 }
 
 #[test]

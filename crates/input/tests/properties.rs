@@ -12,11 +12,13 @@ fn specs() -> impl Strategy<Value = ImageSpec> {
         prop_oneof![Just(Layout::Nchw), Just(Layout::Nhwc)],
         prop_oneof![Just(Colour::Rgb), Just(Colour::Bgr), Just(Colour::Grey)],
         any::<[u8; 3]>(),
+        prop::option::of([0u32..=9, 0u32..=9]),
     )
-        .prop_map(|(width, height, fit, layout, colour, background)| ImageSpec {
+        .prop_map(|(width, height, fit, layout, colour, background, margins)| ImageSpec {
             width,
             height,
             fit,
+            resize: margins.map(|[across, down]| [width + across, height + down]),
             layout,
             colour,
             scale: 1.0,

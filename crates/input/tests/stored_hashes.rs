@@ -15,6 +15,7 @@ struct Case {
     picture: (u64, u32, u32),
     tensor: (u32, u32),
     fit: Fit,
+    resize: Option<[u32; 2]>,
     layout: Layout,
     colour: Colour,
     scale: f32,
@@ -27,6 +28,7 @@ fn digest(case: &Case) -> String {
         width: case.tensor.0,
         height: case.tensor.1,
         fit: case.fit,
+        resize: case.resize,
         layout: case.layout,
         colour: case.colour,
         scale: case.scale,
@@ -47,6 +49,7 @@ fn prepared_tensors_are_the_same_in_every_build() {
         picture,
         tensor,
         fit,
+        resize: None,
         layout,
         colour,
         scale,
@@ -135,6 +138,19 @@ fn prepared_tensors_are_the_same_in_every_build() {
             "c0f70e43abadf66675e80c22fe9b577777bf6d0e3833e6ab1f922dc98204a7c6",
         ),
     ];
+    let larger = Case {
+        resize: Some([256, 256]),
+        ..case(
+            (11, 1024, 768),
+            (224, 224),
+            Crop,
+            Nchw,
+            Rgb,
+            255.0,
+            "d4b1005053119ea78b82ab6e23ea58f3e9408edba9f3898851e9d16c88e15b7a",
+        )
+    };
+    let cases = cases.into_iter().chain([larger]).collect::<Vec<_>>();
     let wrong: Vec<_> = cases
         .iter()
         .enumerate()
@@ -201,10 +217,13 @@ fn pooled_texts_are_the_same_in_every_build() {
     check(F32, Mean, "d149ddcfc974869987c70d0219a04bb4ad1d556702523d64e4b8484ac91dbac6");
     check(F32, Weighted, "4fca30f71f8790350930628d4557847df4ba330b6329c6872f9d2557a0dd69f6");
     check(F32, MaxMean, "a78f31f38606dfd913f655e867012c3ae28310990ccb1f0da27712b968653864");
+    check(F32, Last(5), "fd6cc5ee5eee6ca1f50ef1d191dd729987a12a4d7296cd1f14148e41001c5a37");
     check(F16, Mean, "a0e9a7b43cfcab7ff9eab7a946a8d84c0db32436fe11ebfc5dc2e000a4d0f405");
     check(F16, Weighted, "43b0e5a5bdf48604d27b6f3273878856b7be1e7307f58e99aaffdea5e321d8f8");
     check(F16, MaxMean, "1cc1b14a322b364eb2b34aced5eeb37d80286bfc3ed38dfe49cf50f435e13617");
+    check(F16, Last(5), "f6ee282acb589c291ffd9e2fec43f7d39b2b12d3614953d54098d7d4b9e0868c");
     check(I8, Mean, "840fd9241d42e1e73adaae3b2f328bf7a5940bed36951d4ab668844c7c120891");
     check(I8, Weighted, "68437bb00dbe4f5def4d93dd06a285b7b1a0682c103d8a6d84833f8a01f590ff");
     check(I8, MaxMean, "14e7b0b72779b8ec9e11c64827d5d584f8b16ca45438cca7aca161f32d095740");
+    check(I8, Last(5), "40f0b6eef13788f1750ae9f7e5e2b652533109ec38a14c7f9e322948fa5bfd5a");
 }

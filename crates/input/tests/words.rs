@@ -118,7 +118,7 @@ fn a_text_becomes_its_rows_pooled() {
         assert_eq!(features, expected, "{text:?} {pooling:?}");
         assert_eq!(counts, Counts { tokens, known, cut_bytes }, "{text:?}");
     };
-    use Pooling::{MaxMean, Mean, Weighted};
+    use Pooling::{Last, MaxMean, Mean, Weighted};
     check(Mean, "The cat.", 100, &[0.625, 3.0], (3, 2, 0));
     check(Weighted, "The cat.", 100, &[0.375, 3.5], (3, 2, 0));
     check(MaxMean, "The cat.", 100, &[1.0, 8.0, 0.625, 3.0], (3, 2, 0));
@@ -129,6 +129,18 @@ fn a_text_becomes_its_rows_pooled() {
     // In the middle of a word, and of a character.
     check(Mean, "the catalogue", 7, &[0.625, 3.0], (2, 2, 6));
     check(Mean, "cat é", 5, &[0.25, 8.0], (1, 1, 2));
+
+    // The last word first; a word that is unknown has a place, one that is not there too.
+    check(Last(1), "The cat", 100, &[0.25, 8.0], (2, 2, 0));
+    check(Last(2), "The cat", 100, &[0.25, 8.0, 1.0, -2.0], (2, 2, 0));
+    check(Last(3), "The cat", 100, &[0.25, 8.0, 1.0, -2.0, 0.0, 0.0], (2, 2, 0));
+    check(Last(3), "the cat isn't.", 100, &[0.0, 0.0, -1.0, -1.0, 0.0, 0.0], (5, 3, 0));
+    check(Last(2), "cat cat cat the", 100, &[1.0, -2.0, 0.25, 8.0], (4, 4, 0));
+    check(Last(2), "", 100, &[0.0; 4], (0, 0, 0));
+    // The beginning is left out, in the middle of a word and of a character.
+    check(Last(2), "the cat", 3, &[0.25, 8.0, 0.0, 0.0], (1, 1, 4));
+    check(Last(2), "concat the", 7, &[1.0, -2.0, 0.25, 8.0], (2, 2, 3));
+    check(Last(2), "é the", 5, &[1.0, -2.0, 0.0, 0.0], (1, 1, 2));
 }
 
 #[test]
@@ -222,6 +234,7 @@ proptest! {
     fn changed_tables_are_no_panic(
         precision in precision(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        pooling in prop::sample::select(vec![Pooling::MaxMean, Pooling::Last(3)]),
         text in ".{0,60}",
     ) {
         let rows = [("the", 0.5, [1.0, -2.0].as_slice()), ("cat", 1.0, &[0.25, 8.0])];
@@ -232,7 +245,7 @@ proptest! {
         let Ok(table) = WordTable::parse(&bytes) else { return Ok(()) };
         let spec = WordsSpec {
             tokens: LOWER,
-            pooling: Pooling::MaxMean,
+            pooling,
             dimensions: table.dimensions(),
             max_bytes: 50,
         };

@@ -42,6 +42,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bigram;
+mod blocks;
 mod calibration;
 pub mod curves;
 mod examples;
@@ -62,6 +64,8 @@ mod standardise;
 mod train;
 pub mod transfer;
 
+pub use bigram::{Bigram, BigramCounts};
+pub use blocks::block_interval;
 pub use calibration::{
     CalibrationError, calibrate, log_loss_at_best_temperature, temperature, unknown_below,
 };

@@ -238,7 +238,7 @@ fn two_sided(logits: &[f64], form: Form) -> Array2<f64> {
     }
 }
 
-fn head(point: &[f64], x: &Standardised, form: Form) -> Head {
+fn head(point: &[f64], x: &Standardised<'_>, form: Form) -> Head {
     let (row, logits) = (x.width() * LANES, form.logits());
     let (weights, bias) = point.split_at(logits * row);
     let classes = if form == Form::Binomial { 2 } else { logits };

@@ -57,10 +57,11 @@ impl Problem {
 /// A point is `logits` weight vectors of `width · LANES` values (those beyond
 /// the features stay 0), then as many biases.
 pub(crate) struct Objective<'a> {
-    x: &'a Standardised,
+    x: &'a Standardised<'a>,
     labels: &'a [usize],
     form: Form,
     level: Level,
+    block: Vec<Lanes>,
     weights: Vec<Lanes>,
     residuals: Vec<[f32; BLOCK]>,
     gradient: Vec<f64>,
@@ -74,13 +75,14 @@ struct Sums {
 }
 
 impl<'a> Objective<'a> {
-    pub(crate) fn new(x: &'a Standardised, labels: &'a [usize], form: Form) -> Objective<'a> {
+    pub(crate) fn new(x: &'a Standardised<'a>, labels: &'a [usize], form: Form) -> Objective<'a> {
         let level = Level::best();
         Objective {
             x,
             labels,
             form,
             level,
+            block: Vec::new(),
             weights: Vec::new(),
             residuals: Vec::new(),
             gradient: Vec::new(),
@@ -123,7 +125,8 @@ impl<'a> Objective<'a> {
         self.gradient.resize(vectors * row, 0.0);
 
         let mut sums = vec![Sums { loss: 0.0, bias: vec![0.0; logits] }; open.len()];
-        for (block, x) in self.x.blocks().enumerate() {
+        for block in 0..self.x.blocks() {
+            let x = self.x.block(block, &mut self.block);
             let start = block * BLOCK;
             self.level.logits(x, &self.weights, self.x.width(), &mut self.residuals);
             let rows = start..start + x.len() / self.x.width();

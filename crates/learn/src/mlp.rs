@@ -239,7 +239,7 @@ impl Network {
     }
 
     /// As a head for features that are not standardised.
-    fn fold(self, standard: &Standardised) -> Result<Head, TrainError> {
+    fn fold(self, standard: &Standardised<'_>) -> Result<Head, TrainError> {
         let bias: Vec<f64> = self.hidden.bias.value.iter().map(|&v| f64::from(v)).collect();
         let weights = self.hidden.weights.value.mapv(f64::from);
         let (weights, bias) = standard.fold(weights.view(), &bias);

@@ -6,24 +6,51 @@ use crate::kernel::{BLOCK, LANES, Lanes};
 /// dead features would otherwise turn their rare flickers into huge values.
 const FLOOR: f64 = 1e-3;
 
-/// A copy of the features with mean 0 and deviation 1, laid out for the kernel.
-pub(crate) struct Standardised {
-    rows: Vec<Lanes>,
+/// A copy of the features is kept up to this size; of more, each pass standardises its
+/// blocks anew, which costs arithmetic where a copy would cost memory that may not be
+/// there. The numbers are the same.
+const LARGEST_COPY_BYTES: usize = 1 << 30;
+
+/// The features with mean 0 and deviation 1, laid out for the kernel.
+pub(crate) struct Standardised<'a> {
+    rows: Rows<'a>,
+    /// Lanes of a row.
     width: usize,
+    examples: usize,
     features: usize,
     mean: Vec<f64>,
     deviation: Vec<f64>,
+    /// Of the deviation.
+    inverse: Vec<f64>,
 }
 
-impl Standardised {
+enum Rows<'a> {
+    /// All of them, standardised.
+    Copy(Vec<Lanes>),
+    /// As they were given.
+    Source(&'a [f32]),
+}
+
+impl<'a> Standardised<'a> {
     /// Mean and population deviation are taken over all rows: they know nothing
     /// of labels, so held-out folds leak nothing that matters through them.
-    pub(crate) fn new(x: ArrayView2<'_, f32>) -> Standardised {
+    pub(crate) fn new(x: ArrayView2<'a, f32>) -> Standardised<'a> {
+        Standardised::with_copy_up_to(LARGEST_COPY_BYTES, x)
+    }
+
+    fn with_copy_up_to(bytes: usize, x: ArrayView2<'a, f32>) -> Standardised<'a> {
         let (examples, features) = x.dim();
         let n = examples as f64;
         // Rows as slices: loops over them become SIMD.
-        let x = x.as_standard_layout();
-        let x = x.as_slice().expect("standard layout is contiguous");
+        let owned;
+        let source = x.to_slice();
+        let x = match source {
+            Some(source) => source,
+            None => {
+                owned = x.as_standard_layout();
+                owned.as_slice().expect("standard layout is contiguous")
+            }
+        };
         let mut mean = vec![0f64; features];
         for row in x.chunks_exact(features) {
             mean.iter_mut().zip(row).for_each(|(m, &v)| *m += f64::from(v));
@@ -42,13 +69,34 @@ impl Standardised {
         let floor = if floor > 0.0 { floor } else { 1.0 };
         deviation.iter_mut().for_each(|s| *s = s.max(floor));
 
-        // An odd number of cache lines a row spreads a column over all sets of
-        // the cache; with a power of two its lines would evict one another.
-        let width = features.div_ceil(LANES) | 1;
         let inverse: Vec<f64> = deviation.iter().map(|s| 1.0 / s).collect();
-        let mut rows = vec![Lanes::ZERO; examples * width];
-        for (to, from) in rows.chunks_exact_mut(width).zip(x.chunks_exact(features)) {
-            let columns = mean.chunks(LANES).zip(inverse.chunks(LANES));
+        let mut standardised = Standardised {
+            rows: Rows::Copy(Vec::new()),
+            // An odd number of cache lines a row spreads a column over all sets of
+            // the cache; with a power of two its lines would evict one another.
+            width: features.div_ceil(LANES) | 1,
+            examples,
+            features,
+            mean,
+            deviation,
+            inverse,
+        };
+        standardised.rows = match source {
+            Some(source) if size_of_val(source) > bytes => Rows::Source(source),
+            _ => {
+                let mut copy = vec![Lanes::ZERO; examples * standardised.width];
+                standardised.write(x, &mut copy);
+                Rows::Copy(copy)
+            }
+        };
+        standardised
+    }
+
+    /// Standardises rows; what is beyond their features stays as it is.
+    fn write(&self, x: &[f32], rows: &mut [Lanes]) {
+        let rows = rows.chunks_exact_mut(self.width).zip(x.chunks_exact(self.features));
+        for (to, from) in rows {
+            let columns = self.mean.chunks(LANES).zip(self.inverse.chunks(LANES));
             for ((to, from), (mean, inverse)) in to.iter_mut().zip(from.chunks(LANES)).zip(columns)
             {
                 for (((to, &v), m), s) in to.0.iter_mut().zip(from).zip(mean).zip(inverse) {
@@ -56,12 +104,6 @@ impl Standardised {
                 }
             }
         }
-        Standardised { rows, width, features, mean, deviation }
-    }
-
-    /// Number of examples.
-    pub(crate) fn examples(&self) -> usize {
-        self.rows.len() / self.width
     }
 
     /// Number of features, without the padding.
@@ -74,18 +116,38 @@ impl Standardised {
         self.width
     }
 
-    /// Blocks of at most [`BLOCK`] rows, in order.
-    pub(crate) fn blocks(&self) -> impl Iterator<Item = &[Lanes]> {
-        self.rows.chunks(BLOCK * self.width)
+    /// Blocks of at most [`BLOCK`] rows, counted.
+    pub(crate) fn blocks(&self) -> usize {
+        self.examples.div_ceil(BLOCK)
+    }
+
+    /// One of them. `buffer` is its place if no copy is kept; between blocks of one
+    /// matrix it is left alone.
+    pub(crate) fn block<'b>(&'b self, index: usize, buffer: &'b mut Vec<Lanes>) -> &'b [Lanes] {
+        let rows = index * BLOCK..self.examples.min((index + 1) * BLOCK);
+        match &self.rows {
+            Rows::Copy(copy) => &copy[rows.start * self.width..rows.end * self.width],
+            Rows::Source(source) => {
+                buffer.resize(BLOCK * self.width, Lanes::ZERO);
+                let block = &mut buffer[..rows.len() * self.width];
+                self.write(&source[rows.start * self.features..rows.end * self.features], block);
+                block
+            }
+        }
     }
 
     /// `[examples, features]`, without the padding.
     pub(crate) fn dense(&self) -> Array2<f32> {
-        let mut dense = Array2::zeros((self.examples(), self.features));
-        for (mut to, from) in dense.outer_iter_mut().zip(self.rows.chunks_exact(self.width)) {
-            to.iter_mut()
-                .zip(from.iter().flat_map(|lanes| lanes.0))
-                .for_each(|(to, from)| *to = from);
+        let mut dense = Array2::zeros((self.examples, self.features));
+        let mut buffer = Vec::new();
+        let mut to = dense.outer_iter_mut();
+        for block in 0..self.blocks() {
+            for from in self.block(block, &mut buffer).chunks_exact(self.width) {
+                let to = to.next().expect("as many rows as examples");
+                to.into_iter()
+                    .zip(from.iter().flat_map(|lanes| lanes.0))
+                    .for_each(|(to, from)| *to = from);
+            }
         }
         dense
     }
@@ -134,6 +196,29 @@ mod tests {
                 assert!((f64::from(logits[[i, k]]) - direct).abs() < 1e-5);
             }
         }
+    }
+
+    #[test]
+    fn blocks_are_the_same_with_and_without_a_copy() {
+        let x =
+            Array2::from_shape_fn((2 * BLOCK + 7, 19), |(i, j)| ((i * 31 + j * j) % 101) as f32);
+        let kept = Standardised::with_copy_up_to(usize::MAX, x.view());
+        let anew = Standardised::with_copy_up_to(0, x.view());
+        assert!(matches!((&kept.rows, &anew.rows), (Rows::Copy(_), Rows::Source(_))));
+        assert_eq!((kept.blocks(), anew.blocks()), (3, 3));
+        let (mut unused, mut buffer) = (Vec::new(), Vec::new());
+        // In any order: what was in the buffer leaves no trace.
+        for block in [2, 0, 1, 2] {
+            let bits = |lanes: &[Lanes]| -> Vec<u32> {
+                lanes.iter().flat_map(|l| l.0.map(f32::to_bits)).collect()
+            };
+            let expected = bits(kept.block(block, &mut unused));
+            assert_eq!(bits(anew.block(block, &mut buffer)), expected);
+        }
+        assert_eq!(kept.dense(), anew.dense());
+        // Columns of a larger matrix have no rows in one piece.
+        let part = Standardised::with_copy_up_to(0, x.slice(ndarray::s![.., 3..12]));
+        assert!(matches!(part.rows, Rows::Copy(_)));
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::index::Index;
 use crate::infer::{BatchAs, Facts, Scalar};
 use crate::names::{fresh, taken};
 use crate::nodes::{attribute, is_default_domain};
-use crate::proto::{NodeProto, TensorProto};
-use crate::tensor::{Dim, ElementType, TensorInfo};
+use crate::proto::NodeProto;
+use crate::tensor::{Dim, TensorInfo};
 
 impl Graph {
     /// The same network for any number of examples at once, with the same answer
@@ -145,22 +145,7 @@ impl Graph {
         }
         let output = self.graph().node[node].output.first().map_or("", String::as_str);
         let name = fresh(names, &format!("{output}.target"));
-        if self.weights_must_be_inputs() {
-            let info = TensorInfo {
-                name: name.clone(),
-                element: Some(ElementType::I64),
-                shape: Some(vec![Dim::Fixed(target.len() as u64)]),
-            };
-            self.graph_mut().input.push(info.to_value_info());
-        }
-        let raw: Vec<u8> = target.iter().flat_map(|length| length.to_le_bytes()).collect();
-        self.graph_mut().initializer.push(TensorProto {
-            dims: vec![target.len() as i64],
-            data_type: Some(ElementType::I64.code()),
-            name: Some(name.clone()),
-            raw_data: Some(raw.into()),
-            ..TensorProto::default()
-        });
+        self.add_integers(&name, &target);
         self.graph_mut().node[node].input[1] = name;
     }
 }

@@ -20,6 +20,14 @@ pub enum GraphError {
         /// What in it trains: a node, or the model's training section.
         what: String,
     },
+    /// A node has the form of an operator set before 7, and it is not known how to
+    /// write it in a newer one.
+    OldForm {
+        /// The node.
+        node: String,
+        /// The model's operator set.
+        opset: i64,
+    },
     /// A tensor's values lie in another file.
     ExternalData {
         /// The tensor.
@@ -250,6 +258,10 @@ impl fmt::Display for GraphError {
             GraphError::Training { what } => {
                 write!(f, "this is a training graph ({what}): export the model for inference")
             }
+            GraphError::OldForm { node, opset } => write!(
+                f,
+                "node {node} has a form of operator set {opset} that cannot be written as one of set 7, the oldest that runs: onnx's version converter may do it"
+            ),
             GraphError::ExternalData { tensor, location } => write!(
                 f,
                 "the values of tensor {tensor:?} are in another file ({location:?}): save the model as one file"

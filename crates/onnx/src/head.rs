@@ -163,6 +163,26 @@ impl Graph {
         });
     }
 
+    /// A constant row of integers.
+    pub(crate) fn add_integers(&mut self, name: &str, values: &[i64]) {
+        if self.weights_must_be_inputs() {
+            let info = TensorInfo {
+                name: name.to_owned(),
+                element: Some(ElementType::I64),
+                shape: Some(vec![Dim::Fixed(values.len() as u64)]),
+            };
+            self.graph_mut().input.push(info.to_value_info());
+        }
+        let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.graph_mut().initializer.push(TensorProto {
+            dims: vec![values.len() as i64],
+            data_type: Some(DataType::Int64 as i32),
+            name: Some(name.to_owned()),
+            raw_data: Some(raw.into()),
+            ..TensorProto::default()
+        });
+    }
+
     fn add_output(&mut self, name: &str, shape: Vec<Dim>) {
         let info = TensorInfo {
             name: name.to_owned(),

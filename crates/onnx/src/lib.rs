@@ -42,6 +42,7 @@ mod check;
 mod classifier;
 mod cut;
 mod cut_points;
+mod encoder;
 mod error;
 mod eval;
 mod external;
@@ -61,14 +62,16 @@ mod resize;
 mod summary;
 mod taps;
 mod tensor;
+mod upgrade;
 
-pub use architecture::{Architecture, Design};
+pub use architecture::{Architecture, Design, NextWord, VECTORS};
 pub use autodiff::{
     Loss, Optimiser, StateRole, Statistics, StepInput, StepOptions, StepState, Trainable,
     TrainingStep, WeightInfo,
 };
 pub use classifier::Classifier;
 pub use cut_points::CutPoint;
+pub use encoder::{EncoderError, SentenceEncoder, TOKENS, TokenPooling};
 pub use error::{FeatureProblem, GraphError, HeadProblem, TensorProblem};
 pub use external::ExternalData;
 pub use graph::{Batch, Graph};

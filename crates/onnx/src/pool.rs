@@ -267,6 +267,15 @@ pub(crate) fn ints(name: &str, values: &[i64]) -> AttributeProto {
     }
 }
 
+pub(crate) fn float_list(name: &str, values: &[f32]) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(attribute_proto::AttributeType::Floats as i32),
+        floats: values.to_vec(),
+        ..AttributeProto::default()
+    }
+}
+
 pub(crate) fn node_float(name: &str, value: f64) -> AttributeProto {
     AttributeProto {
         name: Some(name.to_owned()),

@@ -23,7 +23,7 @@ use graft_bundle::SignatureError;
 pub use self::bundle::{BundleRun, BundleStart, Frames};
 pub use self::cost::{Cost, Memory};
 pub use self::latency::Latency;
-pub use self::network::network_latency;
+pub use self::network::{answer_latency, network_latency};
 pub use self::profile::{OperatorTime, Profile, SlowNode};
 pub use self::stock::{StockRun, StockStart};
 pub use self::task::{Measured, Task, TaskError};

@@ -36,8 +36,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) format: ModelFormat,
     pub(crate) model: Bytes<'a>,
     pub(crate) input: Option<&'a str>,
-    /// Of one example, batch 1 first.
-    pub(crate) input_shape: &'a [usize],
+    /// Of one example, batch 1 first; an axis without a size is as long as the example.
+    pub(crate) input_shape: &'a Shape,
     pub(crate) outputs: Outputs<'a>,
 }
 
@@ -75,7 +75,9 @@ impl Engine {
         // Twice: our own errors inside the engine's.
         let plan = guarded(|| Ok(plan(wanted)))??;
         let (state, input) = guarded(|| {
-            let input = Tensor::zero::<f32>(wanted.input_shape)?;
+            let sizes: TVec<usize> =
+                wanted.input_shape.0.iter().map(|size| size.unwrap_or(1)).collect();
+            let input = Tensor::zero::<f32>(&sizes)?;
             Ok((TypedSimpleState::new(&plan)?, Arc::new(input)))
         })?;
         Ok(Engine { plan, state, input })
@@ -88,6 +90,14 @@ impl Engine {
         let tensor = Arc::make_mut(&mut self.input);
         let mut view = tensor.try_as_plain_ram_mut().map_err(refused)?;
         write(view.as_slice_mut().map_err(refused)?);
+        Ok(())
+    }
+
+    /// Lets the next example be of another shape; its values are lost.
+    pub(crate) fn reshape(&mut self, shape: &[usize]) -> Result<(), EngineError> {
+        if self.input.shape() != shape {
+            self.input = guarded(|| Ok(Arc::new(Tensor::zero::<f32>(shape)?)))?;
+        }
         Ok(())
     }
 
@@ -151,6 +161,17 @@ pub(crate) fn to_nnef(wanted: &Wanted<'_>) -> Result<Vec<u8>, OpenError> {
     let nnef = guarded(|| Ok(make(Ok)))??;
     opens(&nnef)?;
     Ok(nnef)
+}
+
+/// What the engine is told of the input: an open axis is a symbol, so that the plan is
+/// one of any length.
+fn input_fact(symbols: &SymbolScope, Shape(sizes): &Shape) -> TypedFact {
+    let size = |(axis, size): (usize, &Option<usize>)| match size {
+        Some(size) => size.to_dim(),
+        None => symbols.sym(&format!("L{axis}")).into(),
+    };
+    let dims: TVec<TDim> = sizes.iter().enumerate().map(size).collect();
+    f32::fact(dims)
 }
 
 fn check_output(fact: &TypedFact, name: &str, length: usize) -> Result<(), OpenError> {

@@ -57,6 +57,14 @@ pub enum OpenError {
     /// The model or the word table in a bundle's file cannot be read, or is not what was written.
     #[error("{0}")]
     Damaged(String),
+    /// The bundle's tokenizer is none, or not that of its manifest.
+    #[error(transparent)]
+    Tokenizer(#[from] graft_input::tokens::TokenizerError),
+    /// This program was built without what a sentence encoder needs.
+    #[error(
+        "the bundle reads texts with a sentence encoder, and this program was built without its tokenizer: build it with the feature \"tokens\""
+    )]
+    WithoutTokens,
     /// The bundle's word table is none, or not that of its manifest.
     #[error(transparent)]
     Words(#[from] graft_input::words::TableError),
@@ -96,7 +104,8 @@ pub enum RunError {
     /// A prepared tensor has another length.
     #[error("the prepared tensor has {found} values, must have {expected}")]
     TensorLength {
-        /// Those of one example, by the manifest's input.
+        /// Those of one example, by the manifest's input; at most, if examples have
+        /// different lengths.
         expected: usize,
         /// Values that were given.
         found: usize,
@@ -172,8 +181,21 @@ pub enum VerifyError {
 pub struct Shape(pub Vec<Option<usize>>);
 
 impl Shape {
-    pub(crate) fn of(sizes: &[usize]) -> Shape {
+    /// Of axes whose sizes are all known.
+    pub fn of(sizes: &[usize]) -> Shape {
         Shape(sizes.iter().copied().map(Some).collect())
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Shape {
+    fn from(sizes: [usize; N]) -> Shape {
+        Shape::of(&sizes)
+    }
+}
+
+impl From<&graft_spec::Input> for Shape {
+    fn from(input: &graft_spec::Input) -> Shape {
+        Shape(input.dims())
     }
 }
 

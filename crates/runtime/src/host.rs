@@ -3,19 +3,20 @@
 use graft_spec::ModelFormat;
 
 use crate::engine::{self, Bytes, Engine, Outputs, Wanted};
-use crate::error::OpenError;
+use crate::error::{OpenError, Shape};
 
 /// Opens an ONNX model in the device engine and drops it again: what a host asks
 /// at train time, so that it is not the board that finds out.
 ///
-/// `input_shape` is that of one example, batch 1 first.
+/// `input_shape` is that of one example, batch 1 first; an axis that it leaves open is
+/// open in the engine as well.
 ///
 /// # Errors
 ///
 /// As [`crate::Model::open`].
-pub fn check_onnx(model: &[u8], input_shape: impl AsRef<[usize]>) -> Result<(), OpenError> {
+pub fn check_onnx(model: &[u8], input_shape: impl Into<Shape>) -> Result<(), OpenError> {
     let (model, outputs) = (Bytes::Memory(model), Outputs::Own);
-    let input_shape = input_shape.as_ref();
+    let input_shape = &input_shape.into();
     Engine::open(&Wanted { format: ModelFormat::Onnx, model, input: None, input_shape, outputs })
         .map(drop)
 }
@@ -30,11 +31,11 @@ pub fn check_onnx(model: &[u8], input_shape: impl AsRef<[usize]>) -> Result<(), 
 pub fn to_nnef(
     model: &[u8],
     input: &str,
-    input_shape: impl AsRef<[usize]>,
+    input_shape: impl Into<Shape>,
     tensors: [(&str, usize); 2],
 ) -> Result<Vec<u8>, OpenError> {
     let (model, input, outputs) = (Bytes::Memory(model), Some(input), Outputs::Named(tensors));
-    let input_shape = input_shape.as_ref();
+    let input_shape = &input_shape.into();
     engine::to_nnef(&Wanted { format: ModelFormat::Onnx, model, input, input_shape, outputs })
 }
 

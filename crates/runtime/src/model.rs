@@ -7,7 +7,7 @@ use graft_spec::{
 };
 
 use crate::engine::{Bytes, Engine, Outputs, Wanted};
-use crate::error::{OpenError, Refusal, RunError, VerifyError};
+use crate::error::{OpenError, Refusal, RunError, Shape, VerifyError};
 use crate::preparation::Preparation;
 
 /// A bundle's model, opened and ready.
@@ -26,6 +26,8 @@ pub struct Model {
     tolerance: Tolerance,
     preparation: Preparation,
     engine: Engine,
+    /// The ids of a text's tokens, for a sentence encoder.
+    tokens: Vec<f32>,
     features: Vec<f32>,
     logits: Vec<f32>,
     probabilities: Vec<f32>,
@@ -159,6 +161,7 @@ impl Model {
             tolerance: form.tolerance,
             preparation,
             engine,
+            tokens: Vec::new(),
             features: vec![0.0; form.feature_length],
             logits: vec![0.0; classes],
             probabilities: vec![0.0; classes],
@@ -183,10 +186,11 @@ impl Model {
     }
 
     fn replay(&mut self, references: &[Reference]) -> Result<Verified, VerifyError> {
-        let mut prepared = vec![0.0; self.tensor_len()];
+        let mut prepared = Vec::new();
         let mut max_abs_diff = 0.0_f32;
         for (index, reference) in references.iter().enumerate() {
             let &Reference { seed, width, height, prepared_sha256: expected, .. } = reference;
+            prepared.resize(self.manifest.input.tensor_len(), 0.0);
             self.preparation.fill_reference(reference, &mut prepared);
             let found = tensor_sha256(&prepared);
             if found != expected {
@@ -239,22 +243,35 @@ impl Model {
         self.run(None)
     }
 
-    /// Looks the words of a text up and answers: with "unknown", whatever the logits,
+    /// Looks the words of a text up, or takes it apart into the tokens of a sentence
+    /// encoder, and answers: with "unknown", whatever the logits,
     /// if the bundle knows none of them. [`Answer::text`] has how many it knows, and
     /// what was left out of a text that is longer than the bundle allows.
     ///
-    /// Nothing is allocated here but room for the longest token, once; the engine
-    /// allocates its tensors anew for each text.
+    /// Nothing is allocated here but room for the longest token, once, and of a sentence
+    /// encoder what a text is normalised into; the engine allocates its tensors anew for
+    /// each text.
     ///
     /// # Errors
     ///
     /// [`RunError::Engine`] as for a frame, and [`RunError::NotAboutTexts`].
     pub fn predict_text(&mut self, text: &str) -> Result<Answer<'_>, RunError> {
-        let Model { engine, preparation: Preparation::Text(preparer), .. } = self else {
-            return Err(RunError::NotAboutTexts);
-        };
+        let Model { engine, preparation, tokens, .. } = self;
+        #[cfg(not(feature = "tokens"))]
+        let _ = tokens;
         let mut counts = Counts::default();
-        engine.fill(|tensor| counts = preparer.fill(text, tensor))?;
+        match preparation {
+            Preparation::Picture(_) => return Err(RunError::NotAboutTexts),
+            Preparation::Text(preparer) => {
+                engine.fill(|tensor| counts = preparer.fill(text, tensor))?;
+            }
+            #[cfg(feature = "tokens")]
+            Preparation::Tokens(preparer) => {
+                counts = preparer.fill(text, tokens);
+                engine.reshape(&[1, tokens.len()])?;
+                engine.fill(|tensor| tensor.copy_from_slice(tokens))?;
+            }
+        }
         self.run(Some(counts))
     }
 
@@ -265,16 +282,13 @@ impl Model {
     ///
     /// As [`Model::predict`], and [`RunError::TensorLength`].
     pub fn predict_tensor(&mut self, prepared: &[f32]) -> Result<Answer<'_>, RunError> {
-        let expected = self.tensor_len();
-        if prepared.len() != expected {
+        let Some(shape) = self.manifest.input.shape_of(prepared.len()) else {
+            let expected = self.manifest.input.tensor_len();
             return Err(RunError::TensorLength { expected, found: prepared.len() });
-        }
+        };
+        self.engine.reshape(&shape)?;
         self.engine.fill(|tensor| tensor.copy_from_slice(prepared))?;
         self.run(None)
-    }
-
-    fn tensor_len(&self) -> usize {
-        self.manifest.input.tensor_len()
     }
 
     fn run(&mut self, text: Option<Counts>) -> Result<Answer<'_>, RunError> {
@@ -323,11 +337,13 @@ impl Model {
         &self.refusals
     }
 
-    /// How many words the bundle knows, if it is about texts.
+    /// How many words or tokens the bundle knows, if it is about texts.
     pub fn words(&self) -> Option<u32> {
         match &self.preparation {
             Preparation::Picture(_) => None,
             Preparation::Text(preparer) => Some(preparer.table().len()),
+            #[cfg(feature = "tokens")]
+            Preparation::Tokens(preparer) => Some(preparer.vocabulary()),
         }
     }
 
@@ -371,7 +387,7 @@ fn open_engine(
         format: form.format,
         model,
         input: Some(&form.input),
-        input_shape: &manifest.input.shape(),
+        input_shape: &Shape::from(&manifest.input),
         outputs: Outputs::Named([(&form.features, form.feature_length), (&form.logits, classes)]),
     })
 }

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 
 use graft_bundle::{Bundle, BundleFile, Reference, WordsPart};
+#[cfg(feature = "tokens")]
+use graft_input::tokens::{TokenPreparer, synthetic_sentence};
 use graft_input::words::{TextPreparer, WordTable, synthetic_text};
 use graft_input::{Preparer, synthetic};
 use graft_spec::{Input, Manifest};
@@ -17,6 +19,8 @@ use crate::error::OpenError;
 pub(crate) enum Preparation {
     Picture(Preparer),
     Text(TextPreparer<TableBytes>),
+    #[cfg(feature = "tokens")]
+    Tokens(Box<TokenPreparer>),
 }
 
 /// The word table of a model.
@@ -38,7 +42,7 @@ impl Preparation {
     /// Copies the word table, if there is one.
     pub(crate) fn of_bundle(bundle: &Bundle<'_>) -> Result<Preparation, OpenError> {
         let table = bundle.words().map(|bytes| TableBytes::Memory(bytes.to_vec()));
-        Preparation::new(bundle.manifest(), table)
+        Preparation::new(bundle.manifest(), table, bundle.tokenizer())
     }
 
     /// Maps the word table, if there is one; reads it, if a signature was demanded.
@@ -52,23 +56,38 @@ impl Preparation {
                 Some(TableBytes::File(map))
             }
         };
-        Preparation::new(bundle.manifest(), table)
+        Preparation::new(bundle.manifest(), table, bundle.tokenizer())
     }
 
-    fn new(manifest: &Manifest, table: Option<TableBytes>) -> Result<Preparation, OpenError> {
+    fn new(
+        manifest: &Manifest,
+        table: Option<TableBytes>,
+        tokenizer: Option<&[u8]>,
+    ) -> Result<Preparation, OpenError> {
+        #[cfg(not(feature = "tokens"))]
+        let _ = tokenizer;
         match (&manifest.input, table) {
             (Input::Image(spec), _) => Ok(Preparation::Picture(Preparer::new(spec)?)),
             (Input::Words(spec), Some(table)) => {
                 Ok(Preparation::Text(TextPreparer::new(spec, WordTable::parse(table)?)?))
             }
+            #[cfg(feature = "tokens")]
+            (Input::Tokens(spec), _) => {
+                let tokenizer =
+                    tokenizer.expect("invariant: a bundle whose input is tokens has a tokenizer");
+                Ok(Preparation::Tokens(Box::new(TokenPreparer::new(spec, tokenizer)?)))
+            }
+            #[cfg(not(feature = "tokens"))]
+            (Input::Tokens(_), _) => Err(OpenError::WithoutTokens),
             (Input::Words(_), None) => {
                 unreachable!("invariant: a bundle whose input is words has a word table")
             }
         }
     }
 
-    /// Prepares the example that a reference speaks of.
-    pub(crate) fn fill_reference(&mut self, reference: &Reference, tensor: &mut [f32]) {
+    /// Prepares the example that a reference speaks of. `tensor` has room for the
+    /// longest, and is cut to what the example has.
+    pub(crate) fn fill_reference(&mut self, reference: &Reference, tensor: &mut Vec<f32>) {
         let &Reference { seed, width, height, .. } = reference;
         match self {
             Preparation::Picture(preparer) => {
@@ -77,6 +96,10 @@ impl Preparation {
             Preparation::Text(preparer) => {
                 let text = synthetic_text(seed, width, preparer.table());
                 preparer.fill(&text, tensor);
+            }
+            #[cfg(feature = "tokens")]
+            Preparation::Tokens(preparer) => {
+                preparer.fill(&synthetic_sentence(seed, width), tensor);
             }
         }
     }

@@ -11,6 +11,7 @@ use graft_runtime::Model;
 use tract_onnx::prelude::*;
 
 const WORDS: &[u8] = include_bytes!("fixtures/words.graft");
+const NEXT_WORD: &[u8] = include_bytes!("fixtures/next_word.graft");
 const TINY: &[u8] = include_bytes!("fixtures/tiny.graft");
 
 /// Allocations of each call of `work` once it is warm.
@@ -64,9 +65,15 @@ fn a_frame_allocates_nothing_of_ours() {
 
 #[test]
 fn a_text_allocates_nothing_of_ours() {
-    let bundle = Bundle::parse(WORDS).unwrap();
+    for (bundle, length) in [(WORDS, 16), (NEXT_WORD, 18)] {
+        check_texts(bundle, length);
+    }
+}
+
+fn check_texts(bundle: &[u8], length: usize) {
+    let bundle = Bundle::parse(bundle).unwrap();
     let mut model = Model::open(&bundle).unwrap();
-    let engine = engine_alone(bundle.onnx().model, &[1, 16]);
+    let engine = engine_alone(bundle.onnx().model, &[1, length]);
     for text in ["Rain, snow and a STORM: it wasn't ice-cold; qwerty’s", "", "soup"] {
         let all = per_call(|| assert!(model.predict_text(text).is_ok()));
         println!("{text:?}: {all} a text, tract {engine}");

@@ -75,9 +75,15 @@ fn bundle() -> File {
     let part = |bytes| ModelPart { bytes, references: onnx.references.clone() };
     let models = vec![part(&model[..]), part(onnx.model)];
     let labels = tiny.labels().clone();
-    let bytes =
-        graft_bundle::write(&Contents { manifest, labels, models, words: None, provenance: None })
-            .unwrap();
+    let bytes = graft_bundle::write(&Contents {
+        manifest,
+        labels,
+        models,
+        words: None,
+        tokenizer: None,
+        provenance: None,
+    })
+    .unwrap();
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&bytes).unwrap();
     file

@@ -1,4 +1,4 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::SpecError;
 
@@ -18,6 +18,11 @@ pub struct ImageSpec {
     pub height: u32,
     /// How a picture of another aspect ratio is fitted.
     pub fit: Fit,
+    /// Width and height that a picture is fitted to, if that is not the tensor's
+    /// size: the tensor is its centre. Networks are often tested on the central 224
+    /// pixels of 256.
+    #[serde(default, deserialize_with = "stated", skip_serializing_if = "Option::is_none")]
+    pub resize: Option<[u32; 2]>,
     /// Order of the tensor's axes.
     pub layout: Layout,
     /// Which channels, in which order.
@@ -85,6 +90,18 @@ impl ImageSpec {
                 return Err(SpecError::new(field, format!("is {side}, must be 1 to {MAX_SIDE}")));
             }
         }
+        let [width, height] = self.fitted();
+        for (side, least) in [(width, self.width), (height, self.height)] {
+            if side < least || side > MAX_SIDE {
+                let (least_width, least_height) = (self.width, self.height);
+                return Err(SpecError::new(
+                    "resize",
+                    format!(
+                        "is {width}x{height}, must be {least_width}x{least_height}, the input's size, to {MAX_SIDE}x{MAX_SIDE}"
+                    ),
+                ));
+            }
+        }
         if !(self.scale.is_finite() && self.scale > 0.0) {
             return Err(SpecError::new(
                 "scale",
@@ -109,6 +126,26 @@ impl ImageSpec {
         Ok(())
     }
 
+    /// Width and height that a picture is fitted to: [`ImageSpec::resize`], or the
+    /// tensor's.
+    pub fn fitted(&self) -> [u32; 2] {
+        self.resize.unwrap_or([self.width, self.height])
+    }
+
+    /// The same for a tensor of another size, in pixels: what pictures are fitted to
+    /// stays as much larger as it was, rounded up.
+    #[must_use]
+    pub fn with_size(&self, width: u32, height: u32) -> ImageSpec {
+        let scaled = |fitted: u32, from: u32, to: u32| {
+            let side = (u64::from(fitted) * u64::from(to)).div_ceil(u64::from(from.max(1)));
+            u32::try_from(side).unwrap_or(u32::MAX)
+        };
+        let resize = self.resize.map(|[fitted_width, fitted_height]| {
+            [scaled(fitted_width, self.width, width), scaled(fitted_height, self.height, height)]
+        });
+        ImageSpec { width, height, resize, ..self.clone() }
+    }
+
     /// Number of values in one prepared picture.
     pub fn tensor_len(&self) -> usize {
         self.colour.channels() * self.width as usize * self.height as usize
@@ -122,4 +159,9 @@ impl ImageSpec {
             Layout::Nhwc => [batch, h, w, c],
         }
     }
+}
+
+/// What is there must be a size: `null` says nothing that leaving it out does not.
+fn stated<'de, D: Deserializer<'de>>(from: D) -> Result<Option<[u32; 2]>, D::Error> {
+    <[u32; 2]>::deserialize(from).map(Some)
 }

@@ -13,6 +13,7 @@
 //!     width: 224,
 //!     height: 224,
 //!     fit: Fit::Stretch,
+//!     resize: None,
 //!     layout: Layout::Nchw,
 //!     colour: Colour::Rgb,
 //!     scale: 255.0,
@@ -30,6 +31,7 @@ mod image;
 mod labels;
 mod manifest;
 mod provenance;
+mod tokens;
 mod words;
 
 pub use decision::{Answer, Calibration, Decision};
@@ -37,7 +39,8 @@ pub use image::{Colour, Fit, ImageSpec, Layout, MAX_SIDE};
 pub use labels::{Labels, MAX_LABELS};
 pub use manifest::{Form, Input, MAX_FORMS, Manifest, ModelFormat, Name, Precision, Tolerance};
 pub use provenance::{BackboneOrigin, DataOrigin, EngineOrigin, Provenance, TestSummary};
-pub use words::{MAX_DIMENSIONS, MAX_TEXT_BYTES, Pooling, Tokeniser, WordsSpec};
+pub use tokens::{MAX_TOKENS, MAX_VOCABULARY, PADDING, TokensLength, TokensSpec};
+pub use words::{MAX_DIMENSIONS, MAX_LAST_WORDS, MAX_TEXT_BYTES, Pooling, Tokeniser, WordsSpec};
 
 /// A value that `docs/format.md` does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, ImageSpec, SpecError, WordsSpec};
+use crate::{Answer, ImageSpec, SpecError, TokensLength, TokensSpec, WordsSpec};
 
 /// The most model forms in one bundle.
 pub const MAX_FORMS: usize = 8;
@@ -37,6 +37,8 @@ pub enum Input {
     Image(ImageSpec),
     /// A text, whose words are looked up.
     Words(WordsSpec),
+    /// A text, whose tokens a sentence encoder reads.
+    Tokens(TokensSpec),
 }
 
 /// One form of the model: a `MODL` section and its references.
@@ -94,6 +96,7 @@ impl Manifest {
         match &self.input {
             Input::Image(image) => image.check()?,
             Input::Words(words) => words.check()?,
+            Input::Tokens(tokens) => tokens.check()?,
         }
         let Answer::Class(calibration) = &self.answer;
         calibration.check()?;
@@ -115,32 +118,66 @@ impl Input {
     pub fn image(&self) -> Option<&ImageSpec> {
         match self {
             Input::Image(image) => Some(image),
-            Input::Words(_) => None,
+            Input::Words(_) | Input::Tokens(_) => None,
         }
     }
 
     /// How a text is prepared, if an example is one.
     pub fn words(&self) -> Option<&WordsSpec> {
         match self {
-            Input::Image(_) => None,
             Input::Words(words) => Some(words),
+            Input::Image(_) | Input::Tokens(_) => None,
         }
     }
 
-    /// Number of values in the tensor of one example.
+    /// How the tokens of a text are made, if an example is that.
+    pub fn tokens(&self) -> Option<&TokensSpec> {
+        match self {
+            Input::Tokens(tokens) => Some(tokens),
+            Input::Image(_) | Input::Words(_) => None,
+        }
+    }
+
+    /// Whether an example is a text, however it is prepared.
+    pub fn is_text(&self) -> bool {
+        match self {
+            Input::Image(_) => false,
+            Input::Words(_) | Input::Tokens(_) => true,
+        }
+    }
+
+    /// The most values that the tensor of one example has.
     pub fn tensor_len(&self) -> usize {
         match self {
             Input::Image(image) => image.tensor_len(),
             Input::Words(words) => words.feature_length(),
+            Input::Tokens(tokens) => tokens.max_tokens as usize,
         }
     }
 
-    /// The shape of the tensor of one example, batch 1 first.
-    pub fn shape(&self) -> Vec<usize> {
+    /// The shape of the tensor of one example, batch 1 first; of tensors whose length
+    /// is that of the example, it is `None` at that axis.
+    pub fn dims(&self) -> Vec<Option<usize>> {
         match self {
-            Input::Image(image) => image.shape(1).to_vec(),
-            Input::Words(words) => words.shape(1).to_vec(),
+            Input::Image(image) => image.shape(1).map(Some).to_vec(),
+            Input::Words(words) => words.shape(1).map(Some).to_vec(),
+            Input::Tokens(tokens) => match tokens.length {
+                TokensLength::Text => vec![Some(1), None],
+                TokensLength::MaxTokens => vec![Some(1), Some(tokens.max_tokens as usize)],
+            },
         }
+    }
+
+    /// The shape of a tensor of one example that has so many values, batch 1 first;
+    /// `None` if none has.
+    pub fn shape_of(&self, values: usize) -> Option<Vec<usize>> {
+        let fits = match self {
+            Input::Tokens(TokensSpec { length: TokensLength::Text, max_tokens, .. }) => {
+                (1..=*max_tokens as usize).contains(&values)
+            }
+            _ => values == self.tensor_len(),
+        };
+        fits.then(|| self.dims().into_iter().map(|dim| dim.unwrap_or(values)).collect())
     }
 }
 

@@ -4,6 +4,8 @@ use crate::SpecError;
 
 /// The most values of one word's vector.
 pub const MAX_DIMENSIONS: u32 = 4096;
+/// The most words whose rows stand side by side.
+pub const MAX_LAST_WORDS: u32 = 64;
 /// The longest text that any spec takes whole, in bytes of UTF-8.
 pub const MAX_TEXT_BYTES: u32 = 1 << 20;
 
@@ -19,7 +21,7 @@ pub struct WordsSpec {
     /// Values of a row of the table.
     pub dimensions: u32,
     /// The longest text, in bytes of UTF-8. What is beyond is left out, from the
-    /// character on that does not fit.
+    /// character on that does not fit; where the last words count, at its beginning.
     pub max_bytes: u32,
 }
 
@@ -47,6 +49,9 @@ pub enum Pooling {
     Weighted,
     /// Their largest values, then their mean.
     MaxMean,
+    /// The rows of so many last words, side by side, the last word's first: for what
+    /// comes next. A word that is unknown or not there has a row of zeros.
+    Last(u32),
 }
 
 impl WordsSpec {
@@ -60,7 +65,21 @@ impl WordsSpec {
                 return Err(SpecError::new(field, format!("is {value}, must be 1 to {most}")));
             }
         }
-        Ok(())
+        match self.pooling {
+            Pooling::Last(words) if !(1..=MAX_LAST_WORDS).contains(&words) => Err(SpecError::new(
+                "pooling",
+                format!("last is {words}, must be 1 to {MAX_LAST_WORDS}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many last words count, if it is they.
+    pub fn last_words(&self) -> Option<usize> {
+        match self.pooling {
+            Pooling::Last(words) => Some(words as usize),
+            Pooling::Mean | Pooling::Weighted | Pooling::MaxMean => None,
+        }
     }
 
     /// Number of values of one pooled text.
@@ -68,6 +87,7 @@ impl WordsSpec {
         let rows = match self.pooling {
             Pooling::Mean | Pooling::Weighted => 1,
             Pooling::MaxMean => 2,
+            Pooling::Last(words) => words as usize,
         };
         rows * self.dimensions as usize
     }

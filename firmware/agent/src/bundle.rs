@@ -98,7 +98,7 @@ pub(crate) fn load(path: &Path, public_key: Option<&str>) -> Result<Loaded, Load
     let Answer::Class(calibration) = &manifest.answer;
     let (matter, background) = match &manifest.input {
         Input::Image(image) => (Matter::Pictures, image.background),
-        Input::Words(_) => (Matter::Texts, [0; 3]),
+        Input::Words(_) | Input::Tokens(_) => (Matter::Texts, [0; 3]),
     };
     log::info!(
         "{}: {} with {} labels, {} references hold (largest difference {:.1e}), open in {} ms",

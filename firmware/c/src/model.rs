@@ -71,6 +71,7 @@ impl graft_model {
         let (width, height, max_text_bytes) = match &manifest.input {
             Input::Image(spec) => (spec.width, spec.height, 0),
             Input::Words(spec) => (0, 0, spec.max_bytes),
+            Input::Tokens(spec) => (0, 0, spec.max_bytes),
         };
         let AnswerSpec::Class(calibration) = manifest.answer;
         let refused: Vec<String> = model.refusals().iter().map(Refusal::to_string).collect();

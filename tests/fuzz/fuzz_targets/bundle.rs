@@ -31,6 +31,7 @@ fn contents<'a>(bundle: &'a Bundle<'_>) -> Contents<'a> {
         labels: bundle.labels().clone(),
         models: bundle.forms().map(part).collect(),
         words: bundle.words(),
+        tokenizer: bundle.tokenizer(),
         provenance: bundle.provenance().ok().flatten(),
     }
 }

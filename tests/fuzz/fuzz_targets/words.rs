@@ -12,9 +12,12 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(tokens(&text).all(|token| !token.is_empty()));
     let Ok(table) = WordTable::parse(bytes) else { return };
     let made = synthetic_text(1, 50, &table);
-    for (pooling, lowercase) in
-        [(Pooling::Mean, true), (Pooling::Weighted, false), (Pooling::MaxMean, true)]
-    {
+    for (pooling, lowercase) in [
+        (Pooling::Mean, true),
+        (Pooling::Weighted, false),
+        (Pooling::MaxMean, true),
+        (Pooling::Last(5), true),
+    ] {
         let tokens = Tokeniser::Words { lowercase };
         let spec = WordsSpec { tokens, pooling, dimensions: table.dimensions(), max_bytes: 4096 };
         let mut preparer = TextPreparer::new(&spec, table).expect("it is of these dimensions");

@@ -140,6 +140,34 @@ pub const NETWORKS: &[Network] = &[
         features: 1024,
         ..PLAIN
     },
+    Network {
+        name: "operator set 3",
+        path: "crates/onnx/tests/fixtures/opsets/opset_3.onnx",
+        cut: Cut::Classifier("flat"),
+        features: 12,
+        ..PLAIN
+    },
+    Network {
+        name: "operator set 5",
+        path: "crates/onnx/tests/fixtures/opsets/opset_5.onnx",
+        cut: Cut::Classifier("flat"),
+        features: 12,
+        ..PLAIN
+    },
+    Network {
+        name: "operator set 6",
+        path: "crates/onnx/tests/fixtures/opsets/opset_6.onnx",
+        cut: Cut::Classifier("flat"),
+        features: 12,
+        ..PLAIN
+    },
+    Network {
+        name: "operator set 28",
+        path: "crates/onnx/tests/fixtures/opsets/opset_28.onnx",
+        cut: Cut::Classifier("flat"),
+        features: 8,
+        ..PLAIN
+    },
 ];
 
 pub fn root() -> PathBuf {

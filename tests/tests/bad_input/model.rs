@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use graft_onnx::{Dim, Graph};
 use graft_tests::sandbox::{Sandbox, fixture, run, tiny_model};
 
 use crate::{KEPT, refuses, sandbox};
@@ -26,7 +27,7 @@ fn an_operator_that_the_device_lacks_is_found_at_train_time() {
     let said = refuses(
         &sandbox,
         train_on(&sandbox, &model).args(INPUT),
-        &["device engine", "lacks operator LpPool", "\"lp_pool\"", "--at TENSOR"],
+        &["device engine", "lacks operator LpPool", "\"lp_pool\"", "\"stem\"", "--at TENSOR"],
     );
     assert!(!sandbox.cache().join("features").exists(), "photos were computed first: {said}");
 
@@ -38,6 +39,19 @@ fn an_operator_that_the_device_lacks_is_found_at_train_time() {
 
     // The cure of the message works: below the operator there is a network that runs.
     run(train_on(&sandbox, &model).args(INPUT).args(["--at", "stem"])).done();
+}
+
+/// Examples meet in it, so its batch cannot be made free; below that it can.
+#[test]
+fn a_batch_that_was_fixed_is_refused_with_the_cut_below_it() {
+    let sandbox = sandbox();
+    let company = Graph::parse(&fs::read(fixture("company.onnx")).unwrap()).unwrap();
+    let four = [Dim::Fixed(4), Dim::Unknown, Dim::Unknown, Dim::Unknown];
+    let four = company.with_input_shape("images", &four).unwrap();
+    let model = sandbox.write("four.onnx", four.to_bytes());
+    let words = ["[4, 3, 32, 32]", "the nearest cut below that it runs is \"own\"", "--at TENSOR"];
+    refuses(&sandbox, train_on(&sandbox, &model).args(INPUT), &words);
+    run(train_on(&sandbox, &model).args(INPUT).args(["--at", "own"])).done();
 }
 
 #[test]

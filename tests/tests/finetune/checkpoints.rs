@@ -30,6 +30,12 @@ fn lives_until(process: &mut Child, holds: impl Fn() -> bool) -> bool {
     true
 }
 
+/// Whether a checkpoint is half written.
+fn is_writing(sandbox: &Sandbox) -> bool {
+    let mut names = fs::read_dir(sandbox.path("kept")).unwrap().map(|e| e.unwrap().file_name());
+    names.any(|name| name.to_string_lossy().starts_with(".checkpoint.bin"))
+}
+
 #[test]
 fn a_killed_run_goes_on_to_the_same_bytes() {
     let sandbox = sandbox(40);
@@ -39,16 +45,22 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
     fs::remove_file(sandbox.path("task.graft")).unwrap();
 
     let words = format!("{line} --checkpoints kept --quiet");
+    // In its first epoch: there is nothing to go on from but what it was to do.
+    let mut process = start(&sandbox, &words);
+    assert!(lives_until(&mut process, || sandbox.path("kept/recipe.toml").exists()));
+    process.kill().unwrap();
+    process.wait().unwrap();
     let mut killed = 0;
-    // At moments of no particular meaning: writing, stepping, judging.
-    for wait_ms in [0, 7, 23, 61, 3] {
-        let resume = sandbox.path(CHECKPOINT).exists();
+    // At moments of no particular meaning: stepping, judging; and while it writes.
+    for wait_ms in [Some(0), Some(7), None, Some(23), Some(61), None, Some(3)] {
         let before = fs::read(sandbox.path(CHECKPOINT)).ok();
-        let mut process =
-            start(&sandbox, &format!("{words} {}", if resume { "--resume" } else { "" }));
+        let mut process = start(&sandbox, &format!("{words} --resume"));
         let changed = || fs::read(sandbox.path(CHECKPOINT)).ok() != before;
-        let lives = lives_until(&mut process, changed);
-        std::thread::sleep(Duration::from_millis(wait_ms));
+        let mut lives = lives_until(&mut process, changed);
+        match wait_ms {
+            Some(wait_ms) => std::thread::sleep(Duration::from_millis(wait_ms)),
+            None => lives &= lives_until(&mut process, || is_writing(&sandbox)),
+        }
         killed += usize::from(lives && process.kill().is_ok());
         process.wait().unwrap();
         if !lives {
@@ -62,6 +74,7 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
     assert!(tuning["resumed_from"].as_u64().unwrap() >= killed as u64, "{tuning:#}");
     assert_eq!(tuning["epochs"].as_array().unwrap().len(), 61);
     assert!(fs::read(sandbox.path("task.graft")).unwrap() == whole);
+    sandbox.assert_no_remains();
     // Named checkpoints are for the person to remove; the end can be had again.
     assert!(sandbox.path(CHECKPOINT).exists());
     fs::remove_file(sandbox.path("task.graft")).unwrap();
@@ -95,15 +108,18 @@ fn a_checkpoint_of_another_run_is_refused_and_kept() {
     tune(&sandbox, &format!("{words} --quiet")).done();
     let there = fs::read(sandbox.path(CHECKPOINT)).unwrap();
     let check = |change: &str, expected: &[&str]| {
+        let words = match change.starts_with("--fine-tune") {
+            true => words.replace("--fine-tune last:1 ", ""),
+            false => words.to_owned(),
+        };
         tune(&sandbox, &format!("{words} --resume {change}")).refuses(expected);
         assert!(fs::read(sandbox.path(CHECKPOINT)).unwrap() == there, "{change}");
     };
-    check("--seed 3", &["other data", "--checkpoints"]);
     check("--augment flip", &["another recipe", "recipe.toml"]);
-    check("--test-share 0.3", &["other data"]);
-    sandbox
-        .train("stripes", &format!("--output task.graft {STEPS} --fine-tune last:2 --epochs 3 --checkpoints kept --resume"))
-        .refuses(&["another network"]);
+    check("--seed 3", &["another recipe"]);
+    check("--fine-tune last:2", &["another recipe"]);
+    check("--test-share 0.3", &["other data", "--checkpoints"]);
+    check("--at depthwise_clip", &["another network"]);
 
     let mut damaged = there.clone();
     damaged[there.len() / 2] ^= 1;
@@ -118,4 +134,22 @@ fn a_checkpoint_of_another_run_is_refused_and_kept() {
     let nothing = tune(&sandbox, "--fine-tune all --checkpoints empty --resume");
     nothing.refuses(&["no checkpoint in empty", "without --resume"]);
     assert!(!sandbox.path("empty").exists());
+}
+
+/// What cannot be gone on from is found before hours of features.
+#[test]
+fn a_run_that_may_not_begin_is_refused_before_the_work() {
+    let sandbox = sandbox(12);
+    fs::create_dir(sandbox.path("kept")).unwrap();
+    let check = |words: &str, expected: &[&str]| {
+        let words = format!("--fine-tune last:1 --epochs 3 --checkpoints kept {words}");
+        tune(&sandbox, &words).refuses(expected);
+        assert!(!sandbox.cache().join("features").exists(), "only after the work: {words}");
+    };
+    check("--resume", &["no checkpoint in kept"]);
+    sandbox.write("kept/recipe.toml", "epochs = 4\n");
+    check("--resume", &["another recipe"]);
+    sandbox.write("kept/checkpoint.bin", "half of one");
+    check("", &["unfinished run", "--resume"]);
+    check("--resume", &["no whole checkpoint"]);
 }

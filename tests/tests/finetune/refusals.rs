@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use graft_tests::sandbox::{Said, Sandbox};
+use graft_tests::sandbox::{Said, Sandbox, fixture, run};
 
 use crate::sandbox;
 
@@ -73,4 +73,33 @@ fn flags_and_recipes_that_mean_nothing_are_named() {
     check("--recipe recipe.toml", &["recipe.toml is not a recipe", "flips", "line 3"]);
     sandbox.write("recipe.toml", "[augment]\nerase = 1.5\n");
     check("--recipe recipe.toml", &["augment.erase is 1.5", "below 1"]);
+}
+
+/// Before any photo is read: nobody waits for features and is killed then.
+#[test]
+fn a_step_that_takes_more_memory_than_there_is_is_refused_with_advice() {
+    let sandbox = sandbox(12);
+    let line = "train stripes --output task.graft --image-size 4096x4096 --fine-tune all";
+    let said = sandbox.run(line).refuses(&[
+        "fine-tuning takes about",
+        "MB can be had",
+        "a smaller --batch-size",
+        "--fine-tune last:N",
+    ]);
+    assert!(!sandbox.cache().join("features").exists(), "only after the work: {said}");
+}
+
+#[test]
+fn an_operator_without_a_gradient_is_named_with_the_lowest_place_to_tune_from() {
+    let sandbox = sandbox(12);
+    let mut command = sandbox.graft(["train", "stripes", "--output", "task.graft", "--model"]);
+    command.arg(fixture("lp_pool.onnx")).args(["--colour", "rgb", "--scale", "255"]);
+    command.args(["--mean", "0.5", "--std", "0.5", "--fine-tune"]);
+    let said = run(command.arg("all")).refuses(&[
+        "cannot be tuned from all",
+        "no gradient flows through node LpPool \"lp_pool\"",
+        "training can go down to \"lp\"",
+        "--fine-tune",
+    ]);
+    assert!(!sandbox.cache().join("features").exists(), "only after the work: {said}");
 }

@@ -11,7 +11,7 @@ fn what_cannot_be_compared_is_refused_before_the_work() {
     let few = Sandbox::with_photos(4);
     fs::write(few.path("report.html"), "last week's").unwrap();
     report(&few, "-o report.html").refuses(&[
-        "6 photos are left to learn from",
+        "6 examples are left to learn from",
         "8 are needed",
         "--test-share",
     ]);

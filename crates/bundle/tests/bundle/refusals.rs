@@ -120,13 +120,13 @@ fn kinds_of_later_versions() {
     Bundle::parse(&with(0, b"newS")).unwrap();
     Bundle::parse(&with(7, b"newS")).unwrap();
     refused(&with(0, b"News"), "News of form 3 may not be ignored");
-    refused(&with(7, b"News"), "needs a reader of version 1.7, this one reads 1.2: section News");
+    refused(&with(7, b"News"), "needs a reader of version 1.7, this one reads 1.3: section News");
     let mut sections = right();
     sections[0].bytes = MANIFEST.replace(r#""onnx""#, r#""nnef""#).into();
     refused(&assemble(1, &sections), "none is onnx");
     sections[0].bytes = MANIFEST.replace(r#""onnx""#, r#""caffe""#).into();
     refused(&assemble(0, &sections), "unknown variant `caffe`");
-    refused(&assemble(3, &sections), "needs a reader of version 1.3");
+    refused(&assemble(7, &sections), "needs a reader of version 1.7");
 }
 
 #[test]
@@ -191,6 +191,14 @@ fn manifests() {
     manifest("{\"name\"", "{\"name\":\"twice\",\"name\"", "duplicate field `name`");
     manifest("\"width\":3", "\"width\":3.0", "invalid type: floating point");
     manifest("\"width\":3", "\"width\":4097", "width: is 4097");
+    for (size, expected) in [
+        ("[2,2]", "resize: is 2x2, must be 3x2, the input's size, to 4096x4096"),
+        ("[3,4097]", "resize: is 3x4097"),
+        ("[3]", "invalid length 1"),
+        ("null", "invalid type: null"),
+    ] {
+        manifest("\"width\":3", &format!("\"resize\":{size},\"width\":3"), expected);
+    }
     manifest("\"scale\":255", "\"scale\":1e39", "number out of range");
     manifest("\"std\":[0.5]", "\"std\":[0]", "std: ");
     manifest("\"mean\":[0.5]", "\"mean\":[0.5,0.5]", "mean: ");

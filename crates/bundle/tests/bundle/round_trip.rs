@@ -4,7 +4,7 @@ use graft_bundle::{Bundle, BundleError, Contents, ModelPart, Reference, Referenc
 use graft_spec::{
     Answer, BackboneOrigin, Calibration, Colour, DataOrigin, EngineOrigin, Fit, Form, ImageSpec,
     Input, Labels, Layout, MAX_FORMS, Manifest, ModelFormat, Name, Pooling, Precision, Provenance,
-    TestSummary, Tokeniser, Tolerance, WordsSpec,
+    TestSummary, Tokeniser, TokensLength, TokensSpec, Tolerance, WordsSpec,
 };
 use proptest::prelude::*;
 
@@ -31,21 +31,37 @@ prop_compose! {
         mean in prop::array::uniform3(finite()),
         std in prop::array::uniform3(positive()),
         background in any::<[u8; 3]>(),
+        margins in prop::option::of([any::<prop::sample::Index>(), any::<prop::sample::Index>()]),
     ) -> ImageSpec {
         let channels = colour.channels();
         let (mean, std) = (mean[..channels].to_vec(), std[..channels].to_vec());
-        ImageSpec { width, height, fit, layout, colour, scale, mean, std, background }
+        let side = |least: u32, index: prop::sample::Index| least + index.index(4097 - least as usize) as u32;
+        let resize = margins.map(|[right, below]| [side(width, right), side(height, below)]);
+        ImageSpec { width, height, fit, resize, layout, colour, scale, mean, std, background }
     }
 }
 
 prop_compose! {
     fn words()(
         lowercase in any::<bool>(),
-        pooling in prop::sample::select(vec![Pooling::Mean, Pooling::Weighted, Pooling::MaxMean]),
+        pooling in prop::sample::select(vec![
+            Pooling::Mean, Pooling::Weighted, Pooling::MaxMean, Pooling::Last(1), Pooling::Last(64),
+        ]),
         dimensions in 1..=4096_u32,
         max_bytes in 1..=1_u32 << 20,
     ) -> WordsSpec {
         WordsSpec { tokens: Tokeniser::Words { lowercase }, pooling, dimensions, max_bytes }
+    }
+}
+
+prop_compose! {
+    fn tokens()(
+        max_tokens in 1..=8192_u32,
+        length in prop::sample::select(vec![TokensLength::Text, TokensLength::MaxTokens]),
+        vocabulary in 1..=1_u32 << 24,
+        max_bytes in 1..=1_u32 << 20,
+    ) -> TokensSpec {
+        TokensSpec { max_tokens, length, vocabulary, max_bytes }
     }
 }
 
@@ -74,7 +90,11 @@ prop_compose! {
 prop_compose! {
     fn manifest()(
         name in "[A-Za-z0-9_][A-Za-z0-9._-]{0,63}",
-        input in prop_oneof![image().prop_map(Input::Image), words().prop_map(Input::Words)],
+        input in prop_oneof![
+            image().prop_map(Input::Image),
+            words().prop_map(Input::Words),
+            tokens().prop_map(Input::Tokens),
+        ],
         temperature in positive(),
         unknown_below in prop::option::of(0.0..=1.0_f32),
         mut forms in prop::collection::vec(form(), 1..=MAX_FORMS),
@@ -148,13 +168,15 @@ fn parts() -> impl Strategy<Value = Parts> {
         let bytes = prop::collection::vec(any::<u8>(), 1..300);
         let heights = match &manifest.input {
             Input::Image(_) => 1..=4096_u32,
-            Input::Words(_) => 1..=1,
+            Input::Words(_) | Input::Tokens(_) => 1..=1,
         };
         let model = (bytes, references(labels.names().len(), heights));
         let models = prop::collection::vec(model, manifest.forms.len());
         let words = match &manifest.input {
             Input::Image(_) => Just(None).boxed(),
-            Input::Words(_) => prop::collection::vec(any::<u8>(), 1..300).prop_map(Some).boxed(),
+            Input::Words(_) | Input::Tokens(_) => {
+                prop::collection::vec(any::<u8>(), 1..300).prop_map(Some).boxed()
+            }
         };
         (Just(manifest), Just(labels), models, words, prop::option::of(provenance()))
     })
@@ -164,12 +186,14 @@ fn part((bytes, references): &(Vec<u8>, References)) -> ModelPart<'_> {
     ModelPart { bytes, references: references.clone() }
 }
 
-fn contents((manifest, labels, models, words, provenance): &Parts) -> Contents<'_> {
+fn contents((manifest, labels, models, beside, provenance): &Parts) -> Contents<'_> {
+    let beside = beside.as_deref();
     Contents {
         manifest: manifest.clone(),
         labels: labels.clone(),
         models: models.iter().map(part).collect(),
-        words: words.as_deref(),
+        words: manifest.input.words().and(beside),
+        tokenizer: manifest.input.tokens().and(beside),
         provenance: provenance.clone(),
     }
 }
@@ -184,6 +208,7 @@ fn read<'a>(bundle: &'a Bundle<'a>) -> Contents<'a> {
         labels: bundle.labels().clone(),
         models: bundle.forms().map(part).collect(),
         words: bundle.words(),
+        tokenizer: bundle.tokenizer(),
         provenance: bundle.provenance().unwrap(),
     }
 }
@@ -246,6 +271,7 @@ fn the_version_is_the_least_that_has_all() {
         labels: bundle.labels().clone(),
         models: vec![part.clone()],
         words: None,
+        tokenizer: None,
         provenance: None,
     };
     let minor = |contents: &Contents<'_>| write(contents).unwrap()[10];
@@ -253,6 +279,9 @@ fn the_version_is_the_least_that_has_all() {
     contents.models.push(part);
     contents.manifest.forms.push(Form { format: ModelFormat::Nnef, ..view.form.clone() });
     assert_eq!(minor(&contents), 1);
+    let Input::Image(image) = &mut contents.manifest.input else { panic!("about pictures") };
+    image.resize = Some([4096, 4096]);
+    assert_eq!(minor(&contents), 3);
     contents.manifest.input = Input::Words(WordsSpec {
         tokens: Tokeniser::Words { lowercase: true },
         pooling: Pooling::Mean,
@@ -266,6 +295,21 @@ fn the_version_is_the_least_that_has_all() {
     assert_eq!(minor(&contents), 2);
     let bytes = write(&contents).unwrap();
     assert_eq!(Bundle::parse(&bytes).unwrap().words(), contents.words);
+    let Input::Words(words) = &mut contents.manifest.input else { unreachable!() };
+    words.pooling = Pooling::Last(4);
+    assert_eq!(minor(&contents), 3);
+    let bytes = write(&contents).unwrap();
+    assert_eq!(Bundle::parse(&bytes).unwrap().manifest(), &contents.manifest);
+    contents.manifest.input = Input::Tokens(TokensSpec {
+        max_tokens: 256,
+        length: TokensLength::Text,
+        vocabulary: 30_522,
+        max_bytes: 1000,
+    });
+    contents.tokenizer = contents.words.take();
+    assert_eq!(minor(&contents), 3);
+    let bytes = write(&contents).unwrap();
+    assert_eq!(Bundle::parse(&bytes).unwrap().tokenizer(), contents.tokenizer);
 }
 
 #[test]
@@ -277,6 +321,7 @@ fn what_may_not_be_written_is_refused() {
         labels: bundle.labels().clone(),
         models: vec![ModelPart { bytes: view.model, references: view.references.clone() }],
         words: None,
+        tokenizer: None,
         provenance: None,
     };
     write(&right).unwrap();
@@ -298,6 +343,8 @@ fn what_may_not_be_written_is_refused() {
     refused(&lost, "it has 1 classes, there are 2 labels");
     let table = Contents { words: Some(b"table"), ..right.clone() };
     refused(&table, "there is a word table, and the manifest's input is not words");
+    let tokens = Contents { tokenizer: Some(b"{}"), ..right.clone() };
+    refused(&tokens, "there is a tokenizer, and the manifest's input is not tokens");
     let mut nothing = right.clone();
     nothing.models[0].references.items.clear();
     refused(&nothing, "there are 0 references");

@@ -154,6 +154,7 @@ impl Cmd {
             threads: context.global.threads(),
             batch: None,
             cache: (!self.no_cache).then(|| locations.features()),
+            spill: Some(locations.spill()),
         };
         let checkpoints = self.learn.checkpoints(&self.output);
         let mut display = Display::new(context);

@@ -5,6 +5,7 @@ use clap::Args;
 use graft_host::Skipped;
 use graft_host::bundle_file::{BundleFacts, BundleFile};
 use graft_host::evaluate::judge;
+use graft_host::next_word::last_words;
 use graft_host::train::Evaluation;
 use serde::Serialize;
 
@@ -13,10 +14,12 @@ use crate::bundle_args::{EngineArgs, EngineName, SplitName, part};
 use crate::output::{Outcome, print};
 use crate::text::{self, What};
 
+pub mod next_word;
+
 /// Measure how good a bundle's answers are on labelled photos or texts
 ///
 /// The bundle's references are replayed first. Exit status 1 if --at-least is
-/// missed.
+/// missed. A bundle that continues texts is asked for each word of texts without labels.
 #[derive(Args)]
 pub struct Cmd {
     /// The bundle
@@ -29,7 +32,8 @@ pub struct Cmd {
     #[arg(long, value_enum)]
     split: Option<SplitName>,
 
-    /// Answer "no" below this accuracy
+    /// Answer "no" below this accuracy; of a bundle that continues texts, below this
+    /// share of words that are among its first three
     #[arg(long, value_name = "SHARE", value_parser = share)]
     at_least: Option<f64>,
 
@@ -63,6 +67,9 @@ impl Cmd {
     pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
         let file = BundleFile::read(&self.bundle)?;
         let bundle = file.parse()?;
+        if last_words(&bundle.manifest().input).is_some() {
+            return self.run_next_word(context, &file);
+        }
         let part = part(context, &self.data, &bundle.manifest().input, self.split)?;
         let labelled = part.with_labels(bundle.labels()).map_err(|label| {
             anyhow!(

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use graft_host::catalogue::{self, Content, Entry, ModelFile, VectorsSpec};
+use graft_host::catalogue::{self, Content, EncoderSpec, Entry, ModelFile, VectorsSpec};
 use graft_spec::ImageSpec;
 use serde::Serialize;
 
@@ -38,7 +38,8 @@ enum Act {
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
     },
-    /// Put an ONNX file, a network of Caffe, or word vectors into the catalogue
+    /// Put an ONNX file, a network of Caffe, word vectors or a sentence encoder into the
+    /// catalogue
     ///
     /// On a terminal it asks for what the graph does not show; elsewhere that must
     /// be stated in flags.
@@ -89,6 +90,8 @@ pub struct Model {
     pub input: Option<ImageSpec>,
     /// Of word vectors.
     pub words: Option<VectorsSpec>,
+    /// Of a sentence encoder.
+    pub encoder: Option<EncoderSpec>,
     pub sha256: String,
     pub fetch: Option<&'static str>,
 }
@@ -142,9 +145,10 @@ impl Cmd {
 }
 
 fn model(entry: &Entry) -> Model {
-    let (input, words) = match &entry.spec.content {
-        Content::Network { input, .. } => (Some(input.image.clone()), None),
-        Content::Words { words } => (None, Some(*words)),
+    let (input, words, encoder) = match &entry.spec.content {
+        Content::Network { input, .. } => (Some(input.image.clone()), None, None),
+        Content::Words { words } => (None, Some(*words), None),
+        Content::Encoder { encoder } => (None, None, Some(encoder.clone())),
     };
     let cost = entry.cost();
     let (here, path, bytes) = match &entry.file {
@@ -167,6 +171,7 @@ fn model(entry: &Entry) -> Model {
         parameters: cost.map(|c| c.parameters),
         input,
         words,
+        encoder,
         sha256: entry.spec.sha256.clone(),
         fetch: entry.spec.fetch.as_ref().map(catalogue::Fetch::kind),
     }

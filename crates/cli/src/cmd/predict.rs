@@ -7,6 +7,7 @@ use clap::Args;
 use graft_host::Skipped;
 use graft_host::answer::Questions;
 use graft_host::bundle_file::{BundleFacts, BundleFile};
+use graft_host::next_word::{Choice, GoingOn};
 use graft_spec::{Answer, Decision, Input};
 use serde::Serialize;
 
@@ -19,7 +20,7 @@ use crate::text;
 ///
 /// The bundle's references are replayed first. A photo that can't be used is
 /// skipped and listed; it is an error if none can. A text of whose words the bundle
-/// knows none is "unknown".
+/// knows none is "unknown". A bundle that continues texts says which word comes next.
 #[derive(Args)]
 pub struct Cmd {
     /// The bundle
@@ -34,6 +35,15 @@ pub struct Cmd {
     #[arg(long, value_name = "N", default_value_t = 3)]
     top: usize,
 
+    /// Of a bundle that continues texts: let each text go on by so many words
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    generate: Option<u16>,
+
+    /// With --generate: draw each word as often as it is probable, by this seed
+    /// [default: the likeliest]
+    #[arg(long, value_name = "N", requires = "generate")]
+    seed: Option<u64>,
+
     /// An example that can't be used is an error
     #[arg(long)]
     strict: bool,
@@ -46,6 +56,8 @@ pub struct Cmd {
 #[derive(Serialize)]
 pub struct Report {
     pub predictions: Vec<Prediction>,
+    /// What each text goes on to be, if that was asked for.
+    pub generated: Option<Vec<String>>,
     pub skipped: usize,
     pub skipped_files: Vec<Skipped>,
     pub bundle: BundleFacts,
@@ -81,6 +93,7 @@ impl Cmd {
         let file = BundleFile::read(&self.bundle)?;
         let bundle = file.parse()?;
         let asked = self.asked(&bundle.manifest().input)?;
+        let generated = self.generated(&file, &asked)?;
         let questions = asked.questions();
         let answers = self.engine.answer(context, &file, &questions)?;
         crate::progress::refuse(&answers.skipped, questions.paths().len(), self.strict)?;
@@ -125,6 +138,7 @@ impl Cmd {
             .collect();
         let report = Report {
             predictions,
+            generated,
             skipped: answers.skipped.len(),
             skipped_files: answers.skipped,
             bundle: file.facts(&bundle),
@@ -172,13 +186,30 @@ impl Asked {
 }
 
 impl Cmd {
+    fn generated(&self, file: &BundleFile, asked: &Asked) -> anyhow::Result<Option<Vec<String>>> {
+        let (Some(words), Asked::Texts { texts, .. }) = (self.generate, asked) else {
+            anyhow::ensure!(self.generate.is_none(), "--generate is for texts");
+            return Ok(None);
+        };
+        if self.engine.name() != EngineName::Device {
+            anyhow::bail!("--generate is for --engine device");
+        }
+        let choice = match self.seed {
+            Some(seed) => Choice::Drawn { seed },
+            None => Choice::Likeliest,
+        };
+        let mut model = GoingOn::open(&file.parse()?)?;
+        let texts = texts.iter().map(|text| model.text(text, words.into(), choice));
+        Ok(Some(texts.collect::<Result<_, _>>()?))
+    }
+
     fn asked(&self, input: &Input) -> anyhow::Result<Asked> {
         match input {
             Input::Image(_) if self.examples.is_empty() => {
                 anyhow::bail!("name the photos to look at")
             }
             Input::Image(_) => Ok(Asked::Photos(self.examples.iter().map(PathBuf::from).collect())),
-            Input::Words(_) => {
+            Input::Words(_) | Input::Tokens(_) => {
                 let given = self.examples.iter().enumerate().map(|(at, text)| {
                     let text = text.to_str().map(str::to_owned);
                     text.with_context(|| format!("text {} is not UTF-8", at + 1))

@@ -5,12 +5,18 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use graft_host::atomic::{check_writable, write_whole};
 use graft_host::backbone::Pool;
+use graft_host::cache::CacheConfig;
 use graft_host::engine::Engine;
 use graft_host::examples::Dataset;
 use graft_host::features::FeatureOptions;
 use graft_host::finetune::{FineTuning, From};
 use graft_host::progress::Event;
-use graft_host::report::{Method, Photos, ReportRecipe, Scratch, TransferReport, report};
+use graft_host::report::{
+    About, Method, Photos, ReportRecipe, Scratch, TransferReport, report, report_texts,
+};
+use graft_host::stated::StatedInput;
+use graft_host::texts::{TextTask, Texts, are_texts};
+use graft_host::vectors::VectorsFile;
 use serde::Serialize;
 
 use crate::architecture_args::ArchitectureName;
@@ -22,6 +28,8 @@ use crate::output::{Outcome, print};
 use crate::progress::Display;
 use crate::report::page;
 use crate::text;
+use crate::text_args::TextArgs;
+use crate::vectors_args::VectorsArgs;
 
 /// Measure what transfer bought: learning curves with it and without, as a page
 ///
@@ -31,16 +39,21 @@ use crate::text;
 /// The page says which benefits of transfer appear, forecasts what more labels would
 /// bring, and shows where the answers are wrong. How long it takes is said before the
 /// long part begins.
+///
+/// A task about texts is learned with vectors of chance and no other words than its own,
+/// with a head on pretrained vectors, and by tuning these.
 #[derive(Args)]
 pub struct Cmd {
     /// A folder with a sub-folder a class, or a .csv or .tsv with the columns
-    /// path and label, and optionally split, group and stratify
+    /// path and label, and optionally split, group and stratify. Of texts: a folder
+    /// of text files a class, or a .csv, .tsv or .jsonl with text for path
     data: PathBuf,
 
     /// The backbone: a name that `graft models` lists, a folder with a model.toml,
-    /// or an ONNX file
-    #[arg(long, value_name = "MODEL", alias = "model", default_value = "mobilenet_v2")]
-    backbone: String,
+    /// an ONNX file, or for texts a file of word vectors [default: mobilenet_v2 for
+    /// photos]
+    #[arg(long, value_name = "MODEL", alias = "model")]
+    backbone: Option<String>,
 
     /// The page to write
     #[arg(long, short, value_name = "FILE", default_value = "report.html")]
@@ -71,7 +84,7 @@ pub struct Cmd {
     seeds: Option<u8>,
 
     /// From where on the backbone is tuned: "all" of it, the "last:N" blocks below its
-    /// features, or everything above a tensor [default: last:3]
+    /// features, or everything above a tensor [default: last:3]; of texts the vectors
     #[arg(long, value_name = "FROM")]
     fine_tune: Option<From>,
 
@@ -95,8 +108,8 @@ pub struct Cmd {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     scratch_epochs: Option<u16>,
 
-    /// No photos in the page: their licence forbids it
-    #[arg(long)]
+    /// No photos or texts in the page: their licence forbids it
+    #[arg(long, visible_alias = "no-texts")]
     no_photos: bool,
 
     /// Share of the photos that is held out, if the data set doesn't say
@@ -127,6 +140,12 @@ pub struct Cmd {
 
     #[command(flatten)]
     input: InputArgs,
+
+    #[command(flatten)]
+    texts: TextArgs,
+
+    #[command(flatten)]
+    vectors: VectorsArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -156,24 +175,11 @@ impl Cmd {
         let start = Instant::now();
         let locations = Locations::find()?;
         check_writable(&self.output)?;
-        let recipe = self.recipe()?;
-        let dataset = Dataset::open(&self.data)?;
-        let labels = dataset.checked_labels(&self.data)?;
-        if dataset.examples.iter().any(|example| example.path == self.output) {
-            anyhow::bail!("{} is one of the photos", self.output.display());
-        }
-        let backbone = pretrained(&self.backbone, &self.input, &self.image_size, &locations)?
-            .cut(None, Pool::Mean)?;
-        let engine = Engine::load(&locations.onnx_runtime(context.global))?;
-        let options = FeatureOptions {
-            provider: self.provider.provider(&locations),
-            threads: context.global.threads(),
-            batch: None,
-            cache: (!self.no_cache).then(|| locations.features()),
+        let transfer = if self.texts.is_of_vectors() || are_texts(&self.data) {
+            self.of_texts(context, &locations)?
+        } else {
+            self.of_photos(context, &locations)?
         };
-        let mut display = Display::new(context);
-        let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
-        let transfer = report(&engine, &backbone, &dataset, &labels, &recipe, &options, &mut on)?;
         context.go_on()?;
         let name = self.data.file_name().unwrap_or(self.data.as_os_str()).to_string_lossy();
         let html = page(&transfer, &name)?;
@@ -182,22 +188,95 @@ impl Cmd {
             transfer,
             page: self.output,
             page_bytes: html.len(),
-            threads: options.threads,
+            threads: context.global.threads(),
             total_seconds: start.elapsed().as_secs_f64(),
         };
         print(context.global, "report", &report, || text::report::result(&report))?;
         Ok(Outcome::Yes)
     }
 
-    fn recipe(&self) -> anyhow::Result<ReportRecipe> {
+    fn of_photos(
+        &self,
+        context: &Context<'_>,
+        locations: &Locations,
+    ) -> anyhow::Result<TransferReport> {
+        let recipe = self.recipe(About::Photos)?;
+        let dataset = Dataset::open(&self.data)?;
+        let labels = dataset.checked_labels(&self.data)?;
+        if dataset.examples.iter().any(|example| example.path == self.output) {
+            anyhow::bail!("{} is one of the photos", self.output.display());
+        }
+        let backbone = self.backbone.as_deref().unwrap_or("mobilenet_v2");
+        let backbone = pretrained(backbone, &self.input, &self.image_size, locations)?
+            .cut(None, Pool::Mean)?;
+        let engine = Engine::load(&locations.onnx_runtime(context.global))?;
+        let cache = (!self.no_cache).then(|| locations.features());
+        let options = self.options(context, locations, cache);
+        let mut display = Display::new(context);
+        let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
+        Ok(report(&engine, &backbone, &dataset, &labels, &recipe, &options, &mut on)?)
+    }
+
+    fn of_texts(
+        &self,
+        context: &Context<'_>,
+        locations: &Locations,
+    ) -> anyhow::Result<TransferReport> {
+        let Some(vectors) = &self.backbone else {
+            anyhow::bail!(
+                "{} are texts, as it looks: name word vectors with --model",
+                self.data.display()
+            );
+        };
+        if self.input.stated() != StatedInput::default() {
+            anyhow::bail!("what describes a network's input is for networks");
+        }
+        let recipe = self.recipe(About::Texts)?;
+        let texts = Texts::open(&self.data)?;
+        let labels = texts.dataset.checked_labels(&self.data)?;
+        if texts.dataset.examples.iter().any(|example| example.path == self.output)
+            || self.data == self.output
+        {
+            anyhow::bail!("{} has the texts", self.output.display());
+        }
+        let vectors = VectorsFile::named(&locations.models(), vectors, self.vectors.stated())?;
+        let engine = Engine::load(&locations.onnx_runtime(context.global))?;
+        let options = self.options(context, locations, None);
+        let mut display = Display::new(context);
+        let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
+        let task = TextTask { vectors: &vectors, texts: &texts, labels: &labels };
+        let text_recipe = self.texts.recipe();
+        Ok(report_texts(&engine, &task, &recipe, &text_recipe, &options, &mut on)?)
+    }
+
+    fn options(
+        &self,
+        context: &Context<'_>,
+        locations: &Locations,
+        cache: Option<CacheConfig>,
+    ) -> FeatureOptions {
+        FeatureOptions {
+            provider: self.provider.provider(locations),
+            threads: context.global.threads(),
+            batch: None,
+            cache,
+            spill: Some(locations.spill()),
+        }
+    }
+
+    fn recipe(&self, about: About) -> anyhow::Result<ReportRecipe> {
         let quick = |slow: usize, quick: usize| if self.quick { quick } else { slow };
-        let mut fine_tuning = match &self.recipe {
-            Some(path) => FineTuning::read(path)?,
-            None => FineTuning {
+        let defaults = match about {
+            About::Texts => FineTuning { epochs: quick(8, 4), ..FineTuning::of_vectors() },
+            About::Photos => FineTuning {
                 from: From::Last(quick(3, 1)),
                 epochs: quick(8, 4),
                 ..FineTuning::default()
             },
+        };
+        let mut fine_tuning = match &self.recipe {
+            Some(path) => FineTuning::read(path, &defaults)?,
+            None => defaults,
         };
         if let Some(from) = &self.fine_tune {
             fine_tuning.from = from.clone();
@@ -207,7 +286,10 @@ impl Cmd {
             architecture: self.architecture.into(),
             side: self.scratch_size.into(),
             epochs: self.scratch_epochs.map_or(quick(30, 12), usize::from),
-            ..Scratch::default()
+            ..match about {
+                About::Photos => Scratch::default(),
+                About::Texts => Scratch::of_vectors(),
+            }
         };
         // Each once, in the order in which they cost.
         let order = [

@@ -9,6 +9,7 @@ use graft_host::backbone::{Backbone, Pool, Pretrained};
 use graft_host::bundle_file::{BundleFacts, BundleFile, is_bundle};
 use graft_host::catalogue::{self, Content};
 use graft_host::cuts::{Rule, cuts};
+use graft_host::encoder::{Encoder, is_encoder};
 use graft_host::engine::{Engine, cpu_features};
 use graft_host::examples::Dataset;
 use graft_host::features::FeatureOptions;
@@ -17,7 +18,9 @@ use graft_host::inspect::InputFacts;
 use graft_host::progress::Event;
 use graft_host::provider::Provider;
 use graft_host::stated::StatedInput;
-use graft_host::texts::{TextFacts, TextTask, Texts, train_texts};
+use graft_host::texts::{
+    SentenceFacts, SentenceTask, TextFacts, TextTask, Texts, train_sentences, train_texts,
+};
 use graft_host::train::{
     ClassWeights, Evaluation, HeadRecipe, LinearRecipe, MlpRecipe, PathPoint, Recipe, Run, Setting,
     train,
@@ -32,11 +35,14 @@ use crate::fine_tune_args::{FineTuneArgs, Shared};
 use crate::input_args::{ImageSizeArgs, InputArgs};
 use crate::locations::Locations;
 use crate::model_args::{CutsArgs, PoolName, pretrained};
+use crate::next_word_args::NextWordArgs;
 use crate::output::{Outcome, print};
 use crate::progress::Display;
 use crate::text;
 use crate::text_args::TextArgs;
 use crate::vectors_args::VectorsArgs;
+
+pub mod next_word;
 
 /// Learn a task from labelled photos or texts and write a bundle
 ///
@@ -47,7 +53,8 @@ use crate::vectors_args::VectorsArgs;
 /// answers are verified in the device engine before the bundle is written.
 ///
 /// With word vectors in the backbone's place the task is about texts: their words are
-/// looked up, and what is found is pooled. Everything from there on is the same.
+/// looked up, and what is found is pooled; with a sentence encoder, the network reads
+/// their tokens. Everything from there on is the same.
 #[derive(Args)]
 pub struct Cmd {
     /// A folder with a sub-folder a class, or a .csv or .tsv with the columns
@@ -56,7 +63,7 @@ pub struct Cmd {
     data: PathBuf,
 
     /// The backbone: a name that `graft models` lists, a folder with a model.toml,
-    /// an ONNX file, or a file of word vectors
+    /// an ONNX file, a file of word vectors, or a folder of a sentence encoder
     #[arg(long, value_name = "MODEL", default_value = "mobilenet_v2")]
     model: String,
 
@@ -90,11 +97,11 @@ pub struct Cmd {
     #[arg(long, value_name = "X,…", value_delimiter = ',', value_parser = strength_flag)]
     strengths: Option<Vec<f64>>,
 
-    /// Units of an mlp head's hidden layer
+    /// Units of the hidden layer, of an mlp head or for the next word
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     hidden: Option<u16>,
 
-    /// Epochs, of fine-tuning; at most, for an mlp head
+    /// Epochs, of fine-tuning; at most, for an mlp head and for the next word
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     epochs: Option<u16>,
 
@@ -146,6 +153,9 @@ pub struct Cmd {
 
     #[command(flatten)]
     texts: TextArgs,
+
+    #[command(flatten)]
+    next_word: NextWordArgs,
 
     #[command(flatten)]
     vectors: VectorsArgs,
@@ -206,6 +216,7 @@ pub struct Report {
     pub sweep: Option<Sweep>,
     pub fine_tuning: Option<TuningFacts>,
     pub texts: Option<TextFacts>,
+    pub sentences: Option<SentenceFacts>,
 }
 
 #[derive(Serialize)]
@@ -265,10 +276,19 @@ impl Cmd {
         // What can fail at once fails before the long work.
         check_writable(&self.output)?;
         refuse_to_overwrite(&self.output, &self.data)?;
+        if self.next_word.next_word {
+            return self.run_next_word(context, &locations, start);
+        }
         let recipe = self.recipe()?;
         let seed = recipe.seed;
-        if self.texts.is_stated() || self.is_about_texts(&locations) {
-            return self.run_texts(context, &locations, &recipe, start);
+        match self.text_source(&locations) {
+            Some(TextSource::Vectors) => {
+                return self.run_texts(context, &locations, &recipe, start);
+            }
+            Some(TextSource::Encoder) => {
+                return self.run_sentences(context, &locations, &recipe, start);
+            }
+            None => {}
         }
         let dataset = Dataset::open(&self.data)?;
         let labels = dataset.checked_labels(&self.data)?;
@@ -283,6 +303,7 @@ impl Cmd {
             threads: context.global.threads(),
             batch: self.batch.map(usize::from),
             cache: (!self.no_cache).then(|| locations.features()),
+            spill: Some(locations.spill()),
         };
 
         let mut display = Display::new(context);
@@ -303,16 +324,21 @@ impl Cmd {
 
         context.go_on()?;
         write_whole(&self.output, &run.grafted.bytes)?;
+        self.forget_checkpoints(&recipe);
+        let made = Made { run, sweep, texts: None, sentences: None };
+        let threads = options.threads;
+        let report = self.report(made, &engine, &options.provider, threads, &recipe, start)?;
+        print(context.global, "train", &report, || text::train::result(&report))?;
+        Ok(Outcome::Yes)
+    }
+
+    /// Those that are of no use once the bundle is written.
+    fn forget_checkpoints(&self, recipe: &Recipe) {
         if let Some((_, checkpoints)) = &recipe.fine_tuning
             && self.fine_tune.forgets_checkpoints()
         {
             checkpoints.remove();
         }
-        let made = Made { run, sweep, texts: None };
-        let threads = options.threads;
-        let report = self.report(made, &engine, &options.provider, threads, &recipe, start)?;
-        print(context.global, "train", &report, || text::train::result(&report))?;
-        Ok(Outcome::Yes)
     }
 
     fn recipe(&self) -> anyhow::Result<Recipe> {
@@ -359,15 +385,8 @@ impl Cmd {
                 })
             }
         };
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => {
-                let stem = self.output.file_stem().unwrap_or_default().to_string_lossy();
-                Name::new(stem).map_err(|e| anyhow::anyhow!("{e}; state one with --name"))?
-            }
-        };
         Ok(Recipe {
-            name,
+            name: self.bundle_name()?,
             head,
             folds: self.folds.into(),
             test_share: self.test_share,
@@ -378,6 +397,16 @@ impl Cmd {
             fine_tuning: fine_tuning
                 .map(|recipe| (recipe, self.fine_tune.checkpoints(&self.output))),
         })
+    }
+
+    fn bundle_name(&self) -> anyhow::Result<Name> {
+        match &self.name {
+            Some(name) => Ok(name.clone()),
+            None => {
+                let stem = self.output.file_stem().unwrap_or_default().to_string_lossy();
+                Name::new(stem).map_err(|e| anyhow::anyhow!("{e}; state one with --name"))
+            }
+        }
     }
 
     /// The rule by which the cut is chosen, if it is.
@@ -410,7 +439,13 @@ impl Cmd {
         recipe: &Recipe,
         start: Instant,
     ) -> anyhow::Result<Outcome> {
-        self.refuse_flags_of_photos(recipe)?;
+        self.refuse_flags_of_photos("word vectors")?;
+        if self.texts.is_of_encoder() {
+            anyhow::bail!(
+                "--max-tokens is for sentence encoders, and {} is word vectors",
+                self.model
+            );
+        }
         let text_recipe = self.texts.recipe();
         let texts = Texts::open(&self.data)?;
         let labels = texts.dataset.checked_labels(&self.data)?;
@@ -421,44 +456,97 @@ impl Cmd {
         note_unused(&texts.dataset.unused_columns, &mut display);
         let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
         let task = TextTask { vectors: &vectors, texts: &texts, labels: &labels };
-        let (run, facts) = train_texts(&engine, &provider, &task, recipe, &text_recipe, &mut on)?;
+        let threads = context.global.threads();
+        let on_what = (&provider, threads);
+        let (run, facts) = train_texts(&engine, on_what, &task, recipe, &text_recipe, &mut on)?;
         context.go_on()?;
         write_whole(&self.output, &run.grafted.bytes)?;
-        let made = Made { run, sweep: None, texts: Some(facts) };
+        self.forget_checkpoints(recipe);
         // Words are looked up by one.
-        let report = self.report(made, &engine, &provider, 1, recipe, start)?;
+        let threads = if recipe.fine_tuning.is_some() { threads } else { 1 };
+        let made = Made { run, sweep: None, texts: Some(facts), sentences: None };
+        let report = self.report(made, &engine, &provider, threads, recipe, start)?;
         print(context.global, "train", &report, || text::train::result(&report))?;
         Ok(Outcome::Yes)
     }
 
-    /// Whether the backbone is word vectors.
-    fn is_about_texts(&self, locations: &Locations) -> bool {
-        let path = Path::new(&self.model);
-        if path.extension().is_some_and(|e| e == "onnx") {
-            return false;
+    /// The same with a sentence encoder.
+    fn run_sentences(
+        &self,
+        context: &Context<'_>,
+        locations: &Locations,
+        recipe: &Recipe,
+        start: Instant,
+    ) -> anyhow::Result<Outcome> {
+        self.refuse_flags_of_photos("a sentence encoder")?;
+        if recipe.fine_tuning.is_some() {
+            anyhow::bail!(
+                "a sentence encoder is not tuned: --fine-tune vectors is for word vectors"
+            );
         }
-        if path.is_file() {
-            return is_vectors(path);
+        if self.texts.is_of_vectors() {
+            anyhow::bail!(
+                "--pooling, --vocab and --precision are for word vectors, and {} is a sentence encoder",
+                self.model
+            );
         }
-        // What can't be found is an error where it is opened.
-        match catalogue::find(&locations.models(), &self.model) {
-            Ok(entry) => matches!(entry.spec.content, Content::Words { .. }),
-            Err(_) => is_customary(path),
-        }
+        let texts = Texts::open(&self.data)?;
+        let labels = texts.dataset.checked_labels(&self.data)?;
+        let encoder = Encoder::named(&locations.models(), &self.model, self.texts.encoder())?;
+        let engine = Engine::load(&locations.onnx_runtime(context.global))?;
+        let options = FeatureOptions {
+            provider: self.provider.provider(locations),
+            threads: context.global.threads(),
+            batch: None,
+            cache: (!self.no_cache).then(|| locations.features()),
+            spill: Some(locations.spill()),
+        };
+        let mut display = Display::new(context);
+        note_unused(&texts.dataset.unused_columns, &mut display);
+        let mut on = |event: Event<'_>| -> ControlFlow<()> { display.show(event) };
+        let task = SentenceTask { encoder: &encoder, texts: &texts, labels: &labels };
+        let (run, facts) = train_sentences(&engine, &task, recipe, &options, &mut on)?;
+        context.go_on()?;
+        write_whole(&self.output, &run.grafted.bytes)?;
+        let made = Made { run, sweep: None, texts: None, sentences: Some(facts) };
+        let report =
+            self.report(made, &engine, &options.provider, options.threads, recipe, start)?;
+        print(context.global, "train", &report, || text::train::result(&report))?;
+        Ok(Outcome::Yes)
     }
 
-    fn refuse_flags_of_photos(&self, recipe: &Recipe) -> anyhow::Result<()> {
+    /// What the backbone is, if it is for texts.
+    fn text_source(&self, locations: &Locations) -> Option<TextSource> {
+        let path = Path::new(&self.model);
+        if self.texts.is_of_encoder() || is_encoder(path) {
+            return Some(TextSource::Encoder);
+        }
+        let is_network = path.extension().is_some_and(|e| e == "onnx");
+        let is_words = match catalogue::find(&locations.models(), &self.model) {
+            _ if is_network => false,
+            _ if path.is_file() => is_vectors(path),
+            Ok(entry) => match entry.spec.content {
+                Content::Words { .. } => true,
+                Content::Encoder { .. } => return Some(TextSource::Encoder),
+                Content::Network { .. } => false,
+            },
+            // What can't be found is an error where it is opened.
+            Err(_) => is_customary(path),
+        };
+        (is_words || self.texts.is_of_vectors()).then_some(TextSource::Vectors)
+    }
+
+    fn refuse_flags_of_photos(&self, is: &str) -> anyhow::Result<()> {
         let stated = [
             ("--at", self.at.is_some()),
             ("--pool", self.cuts.pool != PoolName::Mean),
             ("--max-latency-ms and --max-bytes", self.cuts.has_limits()),
             ("--batch", self.batch.is_some()),
-            ("--fine-tune", recipe.fine_tuning.is_some()),
             ("what describes a network's input", self.input.stated() != StatedInput::default()),
         ];
         match stated.iter().find(|(_, stated)| *stated) {
             Some((flag, _)) => {
-                anyhow::bail!("{flag} is for networks, and {} is word vectors", self.model)
+                anyhow::bail!("{flag} is for networks for photos, and {} is {is}", self.model)
             }
             None => Ok(()),
         }
@@ -473,7 +561,7 @@ impl Cmd {
         recipe: &Recipe,
         start: Instant,
     ) -> anyhow::Result<Report> {
-        let Made { run, sweep, texts } = made;
+        let Made { run, sweep, texts, sentences } = made;
         let Run { grafted, evaluation, facts } = run;
         let file = BundleFile::of(&self.output, grafted.bytes);
         let bundle = file.facts(&file.parse()?);
@@ -557,6 +645,7 @@ impl Cmd {
                 },
             ),
             texts,
+            sentences,
         })
     }
 }
@@ -566,6 +655,14 @@ struct Made {
     run: Run,
     sweep: Option<Sweep>,
     texts: Option<TextFacts>,
+    sentences: Option<SentenceFacts>,
+}
+
+/// Backbones for texts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TextSource {
+    Vectors,
+    Encoder,
 }
 
 fn note_unused(columns: &[String], display: &mut Display<'_>) {

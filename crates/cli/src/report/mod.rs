@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use graft_host::report::{Exemplar, Method, TransferReport, Verdict};
+use graft_host::report::{About, Exemplar, Method, TransferReport, Verdict};
 
 use self::escape::Escaped;
 
@@ -21,6 +21,7 @@ const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inlin
 pub fn page(report: &TransferReport, data: &str) -> anyhow::Result<String> {
     let model = Escaped(&report.provenance.model);
     let data = Escaped(data);
+    let what = report.about.plural();
     let mut html = String::new();
     let _ = write!(
         html,
@@ -29,7 +30,7 @@ pub fn page(report: &TransferReport, data: &str) -> anyhow::Result<String> {
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
          <title>What transfer bought: {data} on {model}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <p class=\"quiet\">Transfer report</p>\n<h1>What transfer bought</h1>\n\
-         <p><b>{data}</b>: {} classes, {} photos to learn from, {} held out. The source is <b>{model}</b>.</p>\n\
+         <p><b>{data}</b>: {} classes, {} {what} to learn from, {} held out. The source is <b>{model}</b>.</p>\n\
          <p>{}</p>\n",
         report.labels.len(),
         report.trained,
@@ -57,6 +58,7 @@ fn verdicts(html: &mut String, report: &TransferReport) {
     if report.benefits.is_empty() {
         return;
     }
+    let (one, what) = (one(report.about), report.about.plural());
     *html += "<h2>The three benefits</h2>\n";
     for benefits in &report.benefits {
         let (class, method) = (class(benefits.method), words::capital(benefits.method.words()));
@@ -81,15 +83,23 @@ fn verdicts(html: &mut String, report: &TransferReport) {
     }
     let _ = writeln!(
         html,
-        "<p class=\"quiet\">Differences are taken seed by seed and photo by photo. An interval joins the \
-         spread between {} with the error of a held-out part of {} photos. A verdict is given where \
+        "<p class=\"quiet\">Differences are taken seed by seed and {one} by {one}. An interval joins the \
+         spread between {} with the error of a held-out part of {} {what}. A verdict is given where \
          the interval leaves 0 out.</p>",
         counted(report.seeds.len(), "seed"),
         report.tested,
     );
 }
 
+fn one(about: About) -> &'static str {
+    match about {
+        About::Photos => "photo",
+        About::Texts => "text",
+    }
+}
+
 fn curves(html: &mut String, report: &TransferReport) -> anyhow::Result<()> {
+    let what = report.about.plural();
     *html += "<h2>Learning curves</h2>\n<ul class=\"legend\">\n";
     for curves in &report.methods {
         let _ = writeln!(
@@ -100,7 +110,7 @@ fn curves(html: &mut String, report: &TransferReport) -> anyhow::Result<()> {
         );
     }
     *html += "</ul>\n<div class=\"plots\">\n";
-    let svg = plots::by_examples(&report.methods, report.baseline_accuracy)?;
+    let svg = plots::by_examples(&report.methods, report.baseline_accuracy, report.about)?;
     let beyond = if report.methods.iter().any(|curves| curves.forecast.is_some()) {
         " Beyond the last dots: the forecasts."
     } else {
@@ -108,19 +118,23 @@ fn curves(html: &mut String, report: &TransferReport) -> anyhow::Result<()> {
     };
     let _ = writeln!(
         html,
-        "<figure>{svg}<figcaption>Answered right by photos, after training. Bands are 95 % intervals; the dashed \
+        "<figure>{svg}<figcaption>Answered right by {what}, after training. Bands are 95 % intervals; the dashed \
          level is always the same answer ({}).{beyond}</figcaption></figure>",
         percent(report.baseline_accuracy)
     );
-    if let Some(svg) = plots::by_epoch(&report.methods, report.baseline_accuracy)? {
+    if let Some(svg) = plots::by_epoch(&report.methods, report.baseline_accuracy, report.about)? {
+        let frozen = match report.about {
+            About::Photos => "a frozen backbone",
+            About::Texts => "frozen vectors",
+        };
         let _ = writeln!(
             html,
-            "<figure>{svg}<figcaption>Answered right by epochs, with all {} photos; 0 is before the first. A head on \
-             a frozen backbone is solved and has no epochs.</figcaption></figure>",
+            "<figure>{svg}<figcaption>Answered right by epochs, with all {} {what}; 0 is before the first. A head on \
+             {frozen} is solved and has no epochs.</figcaption></figure>",
             report.trained
         );
     }
-    *html += "</div>\n<div class=\"scroll\"><table>\n<thead><tr><th>photos</th>";
+    let _ = write!(html, "</div>\n<div class=\"scroll\"><table>\n<thead><tr><th>{what}</th>");
     for curves in &report.methods {
         let (class, method) = (class(curves.method), curves.method.words());
         let _ = write!(html, "<th class=\"{class}\">{method}</th><th>95 %</th>");
@@ -145,6 +159,7 @@ fn curves(html: &mut String, report: &TransferReport) -> anyhow::Result<()> {
 }
 
 fn forecasts(html: &mut String, report: &TransferReport) {
+    let what = report.about.plural();
     *html += "<h2>What more labels would bring</h2>\n";
     let all: Vec<_> = report
         .methods
@@ -155,7 +170,7 @@ fn forecasts(html: &mut String, report: &TransferReport) {
         *html += "<div class=\"scroll\"><table>\n<thead><tr><th></th>";
         for at in &first.at {
             let (times, examples) = (at.times, at.examples);
-            let _ = write!(html, "<th>{times}× ({examples:.0} photos)</th><th>95 %</th>");
+            let _ = write!(html, "<th>{times}× ({examples:.0} {what})</th><th>95 %</th>");
         }
         *html += "</tr></thead>\n<tbody>\n";
         for (curves, forecast) in &all {
@@ -174,28 +189,33 @@ fn forecasts(html: &mut String, report: &TransferReport) {
         *html += "</tbody></table></div>\n<ul class=\"small\">\n";
         for (curves, forecast) in &all {
             let method = words::capital(curves.method.words());
-            let _ = writeln!(html, "<li>{method}: {}</li>", unbroken(&words::law(forecast)));
+            let _ = writeln!(
+                html,
+                "<li>{method}: {}</li>",
+                unbroken(&words::law(forecast, report.about))
+            );
         }
         *html += "</ul>\n";
     }
-    *html += match !all.is_empty() {
-        true => {
+    *html += &match !all.is_empty() {
+        true => format!(
             "<p class=\"quiet\">Fitted to the mean errors by least squares, the exponent between 0.05 \
              and 2 (Hestness et al. 2017). The intervals are over samples of seeds and of held-out \
-             photos; that errors go on falling by this law is taken for granted.</p>\n"
-        }
-        false => "<p>A forecast needs three sizes or more.</p>\n",
+             {what}; that errors go on falling by this law is taken for granted.</p>\n"
+        ),
+        false => "<p>A forecast needs three sizes or more.</p>\n".to_owned(),
     };
 }
 
 fn shown(html: &mut String, report: &TransferReport) -> anyhow::Result<()> {
+    let (one, what) = (one(report.about), report.about.plural());
     let shown = &report.shown;
     let e = &shown.evaluation;
     let _ = write!(
         html,
-        "<h2>One run, closely</h2>\n<p><span class=\"{}\">{}</span>, with all {} photos, seed {}: \
-         {} of {} held-out photos answered right (95 %: {} to {}). It is the last of the ways to \
-         learn that transfer, not the best of all runs: results choose nothing here.</p>\n",
+        "<h2>One run, closely</h2>\n<p><span class=\"{}\">{}</span>, with all {} {what}, seed {}: \
+         {} of {} held-out {what} answered right (95 %: {} to {}). It is shown as the last of the \
+         ways to learn that transfer, not as the best: results choose nothing here.</p>\n",
         class(shown.method),
         words::capital(shown.method.words()),
         shown.examples,
@@ -206,8 +226,11 @@ fn shown(html: &mut String, report: &TransferReport) -> anyhow::Result<()> {
         percent(e.accuracy_interval[1]),
     );
     confusion(html, report);
-    *html += "<h3>Classes</h3>\n<div class=\"scroll\"><table>\n<thead><tr><th>class</th>\
-              <th>photos</th><th>precision</th><th>recall</th><th>F1</th></tr></thead>\n<tbody>\n";
+    let _ = write!(
+        html,
+        "<h3>Classes</h3>\n<div class=\"scroll\"><table>\n<thead><tr><th>class</th>\
+              <th>{what}</th><th>precision</th><th>recall</th><th>F1</th></tr></thead>\n<tbody>\n"
+    );
     for class in &e.classes {
         let _ = writeln!(
             html,
@@ -223,8 +246,9 @@ fn shown(html: &mut String, report: &TransferReport) -> anyhow::Result<()> {
     let svg = plots::reliability(&shown.reliability, shown.method)?;
     let calibrated = match shown.method {
         Method::Frozen => format!("calibrated at temperature {:.2}", shown.temperature),
-        _ => "not calibrated: all photos were learned from, and none were left to do it by"
-            .to_owned(),
+        _ => {
+            format!("not calibrated: all {what} were learned from, and none were left to do it by")
+        }
     };
     let _ = writeln!(
         html,
@@ -233,8 +257,13 @@ fn shown(html: &mut String, report: &TransferReport) -> anyhow::Result<()> {
          calibration error {}, {calibrated}.</figcaption></figure>",
         percent(e.ece)
     );
-    photos(html, "Surest mistakes", &shown.mistakes, "No held-out photo was answered wrong.");
-    photos(html, "Nearest to another answer", &shown.undecided, "There are none.");
+    let listed = match report.about {
+        About::Photos => photos,
+        About::Texts => texts,
+    };
+    let none = format!("No held-out {one} was answered wrong.");
+    listed(html, "Surest mistakes", &shown.mistakes, &none);
+    listed(html, "Nearest to another answer", &shown.undecided, "There are none.");
     Ok(())
 }
 
@@ -254,7 +283,11 @@ fn confusion(html: &mut String, report: &TransferReport) {
         }
         *html += "</tr>\n";
     }
-    *html += "</tbody><caption>Photos. The darker, the larger the share of its row.</caption></table></div>\n";
+    let what = words::capital(report.about.plural());
+    let _ = writeln!(
+        html,
+        "</tbody><caption>{what}. The darker, the larger the share of its row.</caption></table></div>"
+    );
 }
 
 fn photos(html: &mut String, title: &str, exemplars: &[Exemplar], none: &str) {
@@ -279,25 +312,51 @@ fn photos(html: &mut String, title: &str, exemplars: &[Exemplar], none: &str) {
             }
             None => *html += "<span class=\"none\">not shown</span>",
         }
-        let right = photo.answer == photo.label;
+        answered(html, photo);
+        let _ = writeln!(html, "<span class=\"quiet\" title=\"{path}\">{name}</span></li>");
+    }
+    *html += "</ul>\n";
+}
+
+/// What was answered, and what is right or would have been next.
+fn answered(html: &mut String, one: &Exemplar) {
+    let right = one.answer == one.label;
+    let _ = write!(
+        html,
+        "<span{}>{} {}</span>",
+        if right { "" } else { " class=\"wrong\"" },
+        Escaped(&one.answer),
+        percent(one.confidence.into()),
+    );
+    if right {
         let _ = write!(
             html,
-            "<span{}>{} {}</span>",
-            if right { "" } else { " class=\"wrong\"" },
-            Escaped(&photo.answer),
-            percent(photo.confidence.into()),
+            "<span class=\"quiet\">then {} {}</span>",
+            Escaped(&one.runner_up),
+            percent(one.runner_up_confidence.into())
         );
-        if right {
-            let _ = write!(
-                html,
-                "<span class=\"quiet\">then {} {}</span>",
-                Escaped(&photo.runner_up),
-                percent(photo.runner_up_confidence.into())
-            );
-        } else {
-            let _ = write!(html, "<span>is {}</span>", Escaped(&photo.label));
-        }
-        let _ = writeln!(html, "<span class=\"quiet\" title=\"{path}\">{name}</span></li>");
+    } else {
+        let _ = write!(html, "<span>is {}</span>", Escaped(&one.label));
+    }
+}
+
+fn texts(html: &mut String, title: &str, exemplars: &[Exemplar], none: &str) {
+    let _ = writeln!(html, "<h3>{title}</h3>");
+    if exemplars.is_empty() {
+        let _ = writeln!(html, "<p>{none}</p>");
+        return;
+    }
+    *html += "<ul class=\"texts\">\n";
+    for text in exemplars {
+        *html += "<li>";
+        answered(html, text);
+        // A file, or a line of the table.
+        let name = text.path.file_name().unwrap_or_default().to_string_lossy();
+        let _ = write!(html, "<span class=\"quiet\">{}</span>", Escaped(&name));
+        let _ = match &text.text {
+            Some(text) => writeln!(html, "<p>{}</p></li>", Escaped(text)),
+            None => writeln!(html, "<p class=\"quiet\">not shown</p></li>"),
+        };
     }
     *html += "</ul>\n";
 }
@@ -316,11 +375,21 @@ fn provenance(html: &mut String, report: &TransferReport) {
     row("seeds", seeds.join(", "));
     row("heads", format!("linear, strength by cross-validation in {} folds", p.folds));
     if let Some(s) = &p.scratch {
+        let network = match s.size {
+            Some([width, height]) => format!(
+                "{} of {} parameters, photos of {width}×{height}, batch statistics, no augmentation",
+                s.architecture, s.parameters
+            ),
+            None => format!(
+                "vectors that begin with numbers of chance, as long as the source's, for the words of the texts learned from; with the head up to {} parameters",
+                s.parameters
+            ),
+        };
         row(
             "from scratch",
             format!(
-                "{} of {} parameters, photos of {}×{}, {} epochs of batches of about {}, AdamW at {}, batch statistics, no augmentation",
-                s.architecture, s.parameters, s.size[0], s.size[1], s.epochs, s.batch, s.rate
+                "{network}; {} epochs of batches of about {}, AdamW at {}",
+                s.epochs, s.batch, s.rate
             ),
         );
     }
@@ -341,8 +410,9 @@ fn provenance(html: &mut String, report: &TransferReport) {
         let _ = writeln!(
             html,
             "<details><summary>Recipe of fine-tuning</summary>\n<p class=\"quiet\">As the tuning took it, but for the \
-             seed, which is each run's own, and the shares for stopping and calibrating: all photos were \
+             seed, which is each run's own, and the shares for stopping and calibrating: all {} were \
              learned from, to the last epoch.</p>\n<pre>{}</pre></details>",
+            report.about.plural(),
             Escaped(recipe)
         );
     }

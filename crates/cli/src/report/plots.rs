@@ -2,7 +2,7 @@
 //! them those of light and dark.
 
 use anyhow::anyhow;
-use graft_host::report::{Estimate, Forecast, Method, MethodCurves, ReliabilityBin};
+use graft_host::report::{About, Estimate, Forecast, Method, MethodCurves, ReliabilityBin};
 use plotters::prelude::*;
 
 const INK: RGBColor = RGBColor(1, 1, 1);
@@ -25,22 +25,34 @@ struct Series {
 }
 
 /// Accuracy by examples, and beyond them as the law has it. The axis doubles.
-pub fn by_examples(methods: &[MethodCurves], baseline: f64) -> anyhow::Result<String> {
+pub fn by_examples(
+    methods: &[MethodCurves],
+    baseline: f64,
+    about: About,
+) -> anyhow::Result<String> {
+    let sizes = methods.iter().flat_map(|curves| curves.by_examples.iter().map(|p| p.examples));
+    // The largest size is exact, the others are halves of it.
+    let axis = Axis::Doubling { from: sizes.max().unwrap_or(1) as f64 };
     let series = methods.iter().map(|curves| Series {
         method: curves.method,
         points: curves
             .by_examples
             .iter()
-            .map(|point| ((point.examples as f64).log2(), point.accuracy))
+            .map(|point| (axis.doublings(point.examples as f64), point.accuracy))
             .collect(),
     });
     let forecasts: Vec<(Method, &Forecast)> =
         methods.iter().filter_map(|m| Some((m.method, m.forecast.as_ref()?))).collect();
-    lines(&series.collect::<Vec<_>>(), baseline, "photos to learn from", Axis::Doubling, &forecasts)
+    let title = format!("{} to learn from", about.plural());
+    lines(&series.collect::<Vec<_>>(), baseline, &title, axis, &forecasts)
 }
 
 /// Accuracy along the epochs.
-pub fn by_epoch(methods: &[MethodCurves], baseline: f64) -> anyhow::Result<Option<String>> {
+pub fn by_epoch(
+    methods: &[MethodCurves],
+    baseline: f64,
+    about: About,
+) -> anyhow::Result<Option<String>> {
     let mut series: Vec<Series> = methods
         .iter()
         .filter(|curves| !curves.by_epoch.is_empty())
@@ -60,14 +72,26 @@ pub fn by_epoch(methods: &[MethodCurves], baseline: f64) -> anyhow::Result<Optio
             series.push(Series { method: curves.method, points });
         }
     }
-    lines(&series, baseline, "epochs, all photos", Axis::Plain, &[]).map(Some)
+    let axis = format!("epochs, all {}", about.plural());
+    lines(&series, baseline, &axis, Axis::Plain, &[]).map(Some)
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Axis {
-    /// Of binary logarithms.
-    Doubling,
+    /// Of doublings of a number of photos: ticks are where the runs are.
+    Doubling {
+        from: f64,
+    },
     Plain,
+}
+
+impl Axis {
+    fn doublings(self, examples: f64) -> f64 {
+        match self {
+            Axis::Doubling { from } => (examples / from).log2(),
+            Axis::Plain => examples,
+        }
+    }
 }
 
 fn lines(
@@ -78,7 +102,8 @@ fn lines(
     forecasts: &[(Method, &Forecast)],
 ) -> anyhow::Result<String> {
     let xs = series.iter().flat_map(|s| s.points.iter().map(|p| p.0));
-    let beyond = forecasts.iter().flat_map(|(_, f)| f.at.iter().map(|at| at.examples.log2()));
+    let beyond =
+        forecasts.iter().flat_map(|(_, f)| f.at.iter().map(|at| axis.doublings(at.examples)));
     let (left, right) = ends(xs.chain(beyond));
     let measured = series.iter().flat_map(|s| s.points.iter().flat_map(|p| p.1.interval));
     let foretold = forecasts.iter().flat_map(|(_, f)| f.at.iter().flat_map(|at| at.interval));
@@ -110,7 +135,7 @@ fn lines(
             chart
                 .draw_series(LineSeries::new(middle.clone(), colour.stroke_width(2)))
                 .map_err(plotted)?;
-            if axis == Axis::Doubling {
+            if axis != Axis::Plain {
                 let dots = middle.into_iter().map(|at| Circle::new(at, 3, colour.filled()));
                 chart.draw_series(dots).map_err(plotted)?;
             }
@@ -120,7 +145,7 @@ fn lines(
             let last = series.iter().find(|s| s.method == *method).and_then(|s| s.points.last());
             let mut law: Vec<(f64, f64)> = last.iter().map(|(x, e)| (*x, e.value)).collect();
             for at in &forecast.at {
-                let x = at.examples.log2();
+                let x = axis.doublings(at.examples);
                 law.push((x, at.accuracy));
                 // Side by side where methods are foretold alike.
                 let x = x + aside(*method);
@@ -222,13 +247,13 @@ fn tick(x: f64, axis: Axis) -> String {
         // Between two whole ones there is nothing to name.
         _ if x.fract().abs() > 1e-9 => String::new(),
         Axis::Plain => format!("{x:.0}"),
-        Axis::Doubling => format!("{:.0}", x.exp2()),
+        Axis::Doubling { from } => format!("{:.0}", from * x.exp2()),
     }
 }
 
 fn axis_ticks(left: f64, right: f64, axis: Axis) -> usize {
     match axis {
-        Axis::Doubling => (right - left).round() as usize + 1,
+        Axis::Doubling { .. } => (right - left).round() as usize + 1,
         Axis::Plain => 7,
     }
 }

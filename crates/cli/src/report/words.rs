@@ -2,8 +2,8 @@
 //! classes are not in them.
 
 use graft_host::report::{
-    Benefit, Benefits, Estimate, Forecast, Gain, Measure, Method, MethodCurves, TransferReport,
-    Verdict,
+    About, Benefit, Benefits, Estimate, Forecast, Gain, Measure, Method, MethodCurves,
+    TransferReport, Verdict,
 };
 
 use crate::text::percent;
@@ -28,12 +28,13 @@ fn verdict(gain: &Gain, of: &Benefits, report: &TransferReport) -> Said {
         Benefit::HigherSlope => "Higher slope",
         Benefit::HigherAsymptote => "Higher asymptote",
     };
+    let what = report.about.plural();
     let by = match gain.measure {
-        Measure::BeforeTraining => "before training",
-        Measure::FewestExamples => "with the fewest photos",
-        Measure::PerEpoch => "by epochs",
-        Measure::PerDoubling => "by photos",
-        Measure::MostExamples => "with all photos",
+        Measure::BeforeTraining => "before training".to_owned(),
+        Measure::FewestExamples => format!("with the fewest {what}"),
+        Measure::PerEpoch => "by epochs".to_owned(),
+        Measure::PerDoubling => format!("by {what}"),
+        Measure::MostExamples => format!("with all {what}"),
     };
     let answer = match gain.verdict {
         Verdict::Helps => "transfer helps",
@@ -46,16 +47,18 @@ fn verdict(gain: &Gain, of: &Benefits, report: &TransferReport) -> Said {
     let fewest = report.sizes.first().copied().unwrap_or(0);
     let when = match (gain.measure, of.method) {
         (Measure::BeforeTraining, Method::Frozen) => {
-            format!("with {fewest} photos, right after the head")
+            format!("with {fewest} {what}, right after the head")
         }
         (Measure::BeforeTraining, _) => {
-            format!("with {fewest} photos, before the first epoch")
+            format!("with {fewest} {what}, before the first epoch")
         }
-        (Measure::FewestExamples, _) => format!("with {fewest} photos, after training"),
-        (Measure::PerEpoch, _) => "an epoch, in the first half of them, with all photos".to_owned(),
-        (Measure::PerDoubling, _) => "for each doubling of the photos".to_owned(),
+        (Measure::FewestExamples, _) => format!("with {fewest} {what}, after training"),
+        (Measure::PerEpoch, _) => {
+            format!("an epoch, in the first half of them, with all {what}")
+        }
+        (Measure::PerDoubling, _) => format!("for each doubling of the {what}"),
         (Measure::MostExamples, _) => {
-            format!("with all {} photos, after training", report.trained)
+            format!("with all {} {what}, after training", report.trained)
         }
     };
     let slope = gain.benefit == Benefit::HigherSlope;
@@ -106,18 +109,26 @@ pub fn summary(report: &TransferReport) -> String {
     else {
         return String::new();
     };
-    let at = |gain: &Gain, photos: usize| match gain.verdict {
+    let what = report.about.plural();
+    let at = |gain: &Gain, count: usize| match gain.verdict {
         Verdict::Helps => {
-            format!("helps with {photos} photos ({} points)", points(gain.gain.value))
+            format!("helps with {count} {what} ({} points)", points(gain.gain.value))
         }
         Verdict::Hurts => {
-            format!("hurts with {photos} photos ({} points)", points(gain.gain.value))
+            format!("hurts with {count} {what} ({} points)", points(gain.gain.value))
         }
         Verdict::NoDifferenceSeen => {
-            format!("makes no difference that can be seen with {photos} photos")
+            format!("makes no difference that can be seen with {count} {what}")
         }
     };
     let fewest = report.sizes.first().copied().unwrap_or(0);
+    if [few.verdict, all.verdict] == [Verdict::NoDifferenceSeen; 2] {
+        return format!(
+            "Transfer ({}) makes no difference that can be seen, with {fewest} photos or with all {}, against the same task learned from scratch.",
+            best.method.words(),
+            report.trained
+        );
+    }
     format!(
         "Transfer ({}) {}, and {}, against the same task learned from scratch.",
         best.method.words(),
@@ -127,7 +138,7 @@ pub fn summary(report: &TransferReport) -> String {
 }
 
 /// What more labels would bring.
-pub fn forecast(curves: &MethodCurves, forecast: &Forecast) -> String {
+pub fn forecast(curves: &MethodCurves, forecast: &Forecast, about: About) -> String {
     let mut text = String::new();
     for at in &forecast.at {
         let bounds = format!("{} to {}", percent(at.interval[0]), percent(at.interval[1]));
@@ -138,20 +149,21 @@ pub fn forecast(curves: &MethodCurves, forecast: &Forecast) -> String {
             percent(at.accuracy)
         );
     }
-    format!("{}: {text}{}", capital(curves.method.words()), law(forecast))
+    format!("{}: {text}{}", capital(curves.method.words()), law(forecast, about))
 }
 
 /// The law, and how far it can be trusted.
-pub fn law(forecast: &Forecast) -> String {
+pub fn law(forecast: &Forecast, about: About) -> String {
+    let what = about.plural();
     let law = &forecast.law;
     let mut text =
         format!("error = {:.3} + {:.3} · n^−{:.2}.", law.offset, law.factor, law.exponent);
     if law.factor == 0.0 {
-        text += " No gain by more photos was seen, so none is foretold.";
+        text += &format!(" No gain by more {what} was seen, so none is foretold.");
     }
     if let Some(check) = &forecast.check {
         text += &format!(
-            " Without its last point it would have said {} for {} photos, where {} were measured.",
+            " Without its last point it would have said {} for {} {what}, where {} were measured.",
             percent(check.forecast),
             check.examples,
             percent(check.measured)

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use graft_host::inspect::{Axis, BundleInside, Cut, InputFacts, Inspection, Kind, Tensor};
-use graft_spec::Tokeniser;
+use graft_spec::{Pooling, Tokeniser};
 
 use super::{bytes, count, table};
 
@@ -101,22 +101,37 @@ fn inside(b: &BundleInside) -> String {
             s.height,
             word(&s.colour),
             word(&s.layout),
-            word(&s.fit),
+            match s.resize {
+                None => word(&s.fit),
+                Some([width, height]) =>
+                    format!("{} to {width}×{height}, its centre", word(&s.fit)),
+            },
             s.scale,
             s.mean,
             s.std
         ),
         InputFacts::Words(s) => {
             let Tokeniser::Words { lowercase } = s.tokens;
+            let pooling = match s.pooling {
+                Pooling::Last(words) => format!("the last {words} side by side"),
+                other => word(&other),
+            };
             let case = if lowercase { "lower case" } else { "case kept" };
             writeln!(
                 text,
                 "  text       words in {case}, {} of {} dimensions, {} at most",
-                word(&s.pooling),
+                pooling,
                 s.dimensions,
                 bytes(s.max_bytes.into())
             )
         }
+        InputFacts::Tokens(s) => writeln!(
+            text,
+            "  text       up to {} tokens of {}, {} at most",
+            s.max_tokens,
+            s.vocabulary,
+            bytes(s.max_bytes.into())
+        ),
     };
     let unknown =
         b.unknown_below.map_or("always answers".to_owned(), |t| format!("unknown below {t:.3}"));

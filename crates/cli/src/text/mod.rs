@@ -13,6 +13,7 @@ pub mod cuts;
 pub mod develop;
 pub mod inspect;
 pub mod models;
+pub mod next_word;
 pub mod rank;
 pub mod report;
 pub mod train;
@@ -83,7 +84,7 @@ impl What {
     pub fn of(input: &Input) -> What {
         match input {
             Input::Image(_) => What::Photos,
-            Input::Words(_) => What::Texts,
+            Input::Words(_) | Input::Tokens(_) => What::Texts,
         }
     }
 
@@ -230,6 +231,9 @@ pub fn predict(r: &cmd::predict::Report) -> String {
             (None, text) => shortened(text.as_deref().unwrap_or_default()),
         };
         let _ = writeln!(text, "{subject}: {answer}{top}");
+    }
+    for generated in r.generated.iter().flatten() {
+        let _ = writeln!(text, "{generated}");
     }
     text += &skipped(&r.skipped_files);
     text

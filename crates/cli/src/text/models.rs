@@ -78,10 +78,11 @@ pub fn seen(seen: &Seen, cut_open: bool) -> String {
 }
 
 fn input(m: &Model) -> String {
-    match (&m.input, &m.words) {
-        (Some(image), _) => format!("{}×{}", image.width, image.height),
-        (None, Some(words)) => format!("{} words", count(words.count)),
-        (None, None) => String::new(),
+    match (&m.input, &m.words, &m.encoder) {
+        (Some(image), ..) => format!("{}×{}", image.width, image.height),
+        (None, Some(words), _) => format!("{} words", count(words.count)),
+        (None, None, Some(encoder)) => format!("{} tokens", encoder.max_tokens),
+        (None, None, None) => String::new(),
     }
 }
 

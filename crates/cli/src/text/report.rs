@@ -1,13 +1,16 @@
 use std::fmt::Write;
 
-use super::{percent, skipped, table};
+use graft_host::report::About;
+
+use super::{What, percent, skipped_of, table};
 use crate::cmd::report::Report;
 use crate::report::words;
 
 pub fn result(r: &Report) -> String {
     let report = &r.transfer;
     let mut text = format!("\n{}\n\n", words::summary(report));
-    let mut header = vec!["photos"];
+    let what = report.about.plural();
+    let mut header = vec![what];
     header.extend(report.methods.iter().map(|curves| curves.method.words()));
     let rows: Vec<Vec<String>> = report
         .sizes
@@ -26,7 +29,7 @@ pub fn result(r: &Report) -> String {
     text += &table(&header, &rows);
     let _ = writeln!(
         text,
-        "\n  answered right of {} held-out photos, 95 %, {} seeds; always the same answer: {}",
+        "\n  answered right of {} held-out {what}, 95 %, {} seeds; always the same answer: {}",
         report.tested,
         report.seeds.len(),
         percent(report.baseline_accuracy)
@@ -41,7 +44,7 @@ pub fn result(r: &Report) -> String {
     let forecasts: Vec<String> = report
         .methods
         .iter()
-        .filter_map(|curves| Some(words::forecast(curves, curves.forecast.as_ref()?)))
+        .filter_map(|curves| Some(words::forecast(curves, curves.forecast.as_ref()?, report.about)))
         .collect();
     if !forecasts.is_empty() {
         text += "\n  With more labels\n";
@@ -49,7 +52,13 @@ pub fn result(r: &Report) -> String {
             let _ = writeln!(text, "    {forecast}");
         }
     }
-    text += &skipped(&report.skipped_files);
+    text += &skipped_of(
+        &report.skipped_files,
+        match report.about {
+            About::Photos => What::Photos,
+            About::Texts => What::Texts,
+        },
+    );
     let _ = writeln!(text, "\n  wrote {}, took {:.1} s", r.page.display(), r.total_seconds);
     text
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use graft_host::finetune::EpochFacts;
 
-use graft_host::texts::TextFacts;
+use graft_host::texts::{SentenceFacts, TextFacts};
 
 use super::{What, bytes, count, evaluation, percent, skipped_of, table};
 use crate::cmd::train::Report;
 
 pub fn result(r: &Report) -> String {
-    let what = if r.texts.is_some() { What::Texts } else { What::Photos };
+    let is_text = r.texts.is_some() || r.sentences.is_some();
+    let what = if is_text { What::Texts } else { What::Photos };
     let mut text = format!(
         "\n{}: {} classes, {} {} to learn from, {} held out\n\n",
         r.bundle.name,
@@ -38,9 +39,10 @@ pub fn result(r: &Report) -> String {
     text.push('\n');
     text += &head(r);
     text += &tuned(r);
-    text += &match &r.texts {
-        Some(facts) => words(r, facts),
-        None => format!(
+    text += &match (&r.texts, &r.sentences) {
+        (Some(facts), _) => words(r, facts),
+        (None, Some(facts)) => sentences(r, facts),
+        (None, None) => format!(
             "  backbone   {} up to {}, {} features, licence {}\n",
             r.model.name, r.model.at, r.model.feature_length, r.model.licence
         ),
@@ -92,6 +94,25 @@ fn words(r: &Report, t: &TextFacts) -> String {
     text
 }
 
+fn sentences(r: &Report, s: &SentenceFacts) -> String {
+    let mut text = format!(
+        "  encoder    {}, {} features, licence {}\n",
+        r.model.name, r.model.feature_length, r.model.licence
+    );
+    let _ = writeln!(
+        text,
+        "  tokens     up to {} of {}, {} in half of the texts; {} texts are longer",
+        s.max_tokens, s.vocabulary, s.median_tokens, s.cut
+    );
+    let _ = writeln!(
+        text,
+        "  unknown    {} of the tokens learned from, {} of those held out",
+        percent(s.unknown_train),
+        percent(s.unknown_test)
+    );
+    text
+}
+
 fn time(r: &Report) -> String {
     let seconds = |s: f64| format!("{s:.2} s");
     let rest = r.total_seconds
@@ -112,7 +133,10 @@ fn time(r: &Report) -> String {
         }
         None => rows.extend([
             vec![
-                format!("  reading, decoding, resizing (over {} threads)", r.threads),
+                match r.sentences {
+                    Some(_) => format!("  taking texts apart (over {} threads)", r.threads),
+                    None => format!("  reading, decoding, resizing (over {} threads)", r.threads),
+                },
                 seconds(r.preparation_seconds),
             ],
             vec![
@@ -165,15 +189,19 @@ fn epochs(r: &Report) -> usize {
 
 fn tuned(r: &Report) -> String {
     let (Some(t), Some(probe)) = (&r.fine_tuning, r.linear_probe) else { return String::new() };
+    let (from, before, what) = match &r.texts {
+        Some(_) => ("the vectors", "vectors", What::Texts),
+        None => (t.tensor.as_deref().unwrap_or("the photos"), "backbone", What::Photos),
+    };
     format!(
-        "  tuned      {} weights from {} on, {} numbers; the frozen backbone gave {:.2} %\n  epochs     {} of them, those of {} kept; {} photos learned from, {} stopped by, {} calibrated by\n",
+        "  tuned      {} weights from {from} on, {} numbers; the frozen {before} gave {:.2} %\n  epochs     {} of them, those of {} kept; {} {} learned from, {} stopped by, {} calibrated by\n",
         t.weights,
-        t.tensor.as_deref().unwrap_or("the photos"),
         count(t.parameters as u64),
         100.0 * probe,
         t.epochs.last().map_or(0, |last| last.epoch),
         t.best_epoch,
         t.learned_from,
+        what.plural(),
         t.stopped_by,
         t.calibrated_by,
     )

@@ -124,3 +124,17 @@ fn clearing_says_what_was_there() {
     assert_eq!((cleared.spaces, cleared.segments), (1, 1));
     assert_eq!(usage(&config).unwrap(), Usage::default());
 }
+
+#[test]
+fn a_segment_that_a_killed_process_was_writing_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path());
+    let mut cache = open(&config);
+    cache.put(photo(1), row(1)).unwrap();
+    cache.flush().unwrap();
+    let half = cache.folder.join(".aZ09bc.part");
+    std::fs::write(&half, b"GRFTFEAT").unwrap();
+    let mut again = open(&config);
+    assert!(!half.exists());
+    assert_eq!(again.get(&photo(1)).unwrap(), Some(row(1).as_slice()));
+}

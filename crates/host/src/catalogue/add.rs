@@ -6,6 +6,7 @@ use graft_spec::Name;
 use super::{Content, Entry, InputSpec, ModelFile, ModelSpec, OutputSpec};
 use crate::atomic::{WriteError, write_whole};
 use crate::digest::Digest;
+use crate::encoder::EncoderError;
 use crate::onnx_file;
 use crate::vectors::VectorsError;
 
@@ -21,6 +22,9 @@ pub enum AddError {
     /// Not usable word vectors.
     #[error("{0}")]
     Vectors(#[from] Box<VectorsError>),
+    /// Not a usable sentence encoder.
+    #[error("{0}")]
+    Encoder(#[from] Box<EncoderError>),
     /// It is there already.
     #[error("there is a model {name} already")]
     Exists { name: Name },

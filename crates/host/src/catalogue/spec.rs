@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::position::Positions;
 use super::{CatalogueError, Fetch, SpecProblem};
 use crate::digest::Digest;
+use crate::encoder::PoolingName;
 use crate::vectors::Format;
 
 /// A `model.toml`, as docs/format.md describes it.
@@ -52,6 +53,11 @@ pub enum Content {
         /// What they are.
         words: VectorsSpec,
     },
+    /// A sentence encoder.
+    Encoder {
+        /// What it is, and its other files.
+        encoder: EncoderSpec,
+    },
 }
 
 /// The `[words]` of a `model.toml`.
@@ -64,6 +70,27 @@ pub struct VectorsSpec {
     pub count: u64,
     /// Numbers a word.
     pub dimensions: usize,
+}
+
+/// The `[encoder]` of a `model.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderSpec {
+    /// The plain name of its `tokenizer.json`.
+    pub tokenizer: String,
+    /// Of that file, in hex.
+    pub tokenizer_sha256: String,
+    /// The plain name of its `config.json`, if the file is weights alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// Of that file, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_sha256: Option<String>,
+    /// Tokens of a text that are read.
+    pub max_tokens: u32,
+    /// How the rows of tokens become one.
+    #[serde(default)]
+    pub pooling: PoolingName,
 }
 
 /// The `[cost]` of a `model.toml`.
@@ -136,14 +163,25 @@ impl ModelSpec {
     }
 }
 
+impl EncoderSpec {
+    /// The plain names of the files beside the model's, and their digests.
+    pub(crate) fn files(&self) -> Vec<(&str, &str)> {
+        let config = self.config.as_deref().zip(self.config_sha256.as_deref());
+        let tokenizer = (self.tokenizer.as_str(), self.tokenizer_sha256.as_str());
+        [tokenizer].into_iter().chain(config).collect()
+    }
+}
+
 /// Section by section, since serde's `flatten` and its tagged enums forget where
 /// in the file a value stood.
 fn read(text: &str) -> Result<ModelSpec, (usize, SpecProblem)> {
     let (mut root, positions) = Positions::of(text)?;
     let words = root.take("words").map(|t| positions.section("words", t)).transpose()?;
-    let content = match words {
-        Some(words) => Content::Words { words },
-        None => {
+    let encoder = root.take("encoder").map(|t| positions.section("encoder", t)).transpose()?;
+    let content = match (words, encoder) {
+        (Some(words), _) => Content::Words { words },
+        (None, Some(encoder)) => Content::Encoder { encoder },
+        (None, None) => {
             let input = root.take("input").ok_or_else(|| positions.missing("input"))?;
             let (tensor, image) = positions.input(input)?;
             let output = root.take("output").map(|t| positions.section("output", t)).transpose()?;
@@ -160,16 +198,43 @@ fn read(text: &str) -> Result<ModelSpec, (usize, SpecProblem)> {
         let check = input.image.check();
         check.map_err(|e| at(&format!("input.{}", e.field), SpecProblem::Field(e)))?;
     }
-    let plain = Path::new(&file).file_name() == Some(file.as_ref());
-    if !plain {
-        return Err(at("file", SpecProblem::FileName { file }));
-    }
+    let plain =
+        |key: &'static str, file: &str| match Path::new(file).file_name() == Some(file.as_ref()) {
+            true => Ok(()),
+            false => Err(at(key, SpecProblem::FileName { key, file: file.to_owned() })),
+        };
+    plain("file", &file)?;
     let digest = |key: &'static str, text: &str| match text.parse::<Digest>() {
         Ok(_) => Ok(()),
         Err(source) => Err(at(key, SpecProblem::Digest { key, source })),
     };
     digest("sha256", &sha256)?;
+    let beside = match &content {
+        Content::Encoder { encoder } => encoder.files(),
+        Content::Network { .. } | Content::Words { .. } => Vec::new(),
+    };
+    for &(file, sha256) in &beside {
+        plain("encoder.tokenizer", file)?;
+        digest("encoder.tokenizer_sha256", sha256)?;
+    }
+    if let Content::Encoder { encoder } = &content
+        && encoder.config.is_some() != encoder.config_sha256.is_some()
+    {
+        let problem = "config and config_sha256 come together".to_owned();
+        return Err(at("encoder.config", SpecProblem::Also { problem }));
+    }
     if let Some(fetch) = &fetch {
+        let also = fetch.also();
+        let unfetched = beside.iter().find(|(file, _)| !also.contains_key(*file));
+        let unknown = also.keys().find(|name| !beside.iter().any(|(file, _)| file == name));
+        let problem = match (unfetched, unknown) {
+            (Some((file, _)), _) => Some(format!("does not say where {file:?} comes from")),
+            (None, Some(file)) => Some(format!("{file:?} is no file of this model")),
+            (None, None) => None,
+        };
+        if let Some(problem) = problem {
+            return Err(at("fetch.also", SpecProblem::Also { problem }));
+        }
         if let Some((key, text)) = fetch.archive_digest() {
             digest(key, text)?;
         }

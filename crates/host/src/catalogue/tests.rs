@@ -54,7 +54,14 @@ fn what_is_built_in_is_well_formed() {
     let names: Vec<&str> = listing.models.iter().map(|e| e.spec.name.as_str()).collect();
     assert_eq!(
         names,
-        ["efficientnet_lite0", "mobilenet_v2", "resnet50_nsfw", "text_angle", "vgg16_mri"]
+        [
+            "efficientnet_lite0",
+            "minilm_l6_v2",
+            "mobilenet_v2",
+            "resnet50_nsfw",
+            "text_angle",
+            "vgg16_mri"
+        ]
     );
     let bytes = find(folder.path(), "mobilenet_v2").unwrap().read().unwrap();
     assert_eq!(bytes.len(), 13_992_275);
@@ -175,7 +182,7 @@ fn a_broken_model_hides_no_other() {
     std::fs::create_dir(&model).unwrap();
     std::fs::write(model.join("model.toml"), TOML.replace("licence = \"MIT\"\n", "")).unwrap();
     let listing = list(folder.path()).unwrap();
-    assert_eq!(listing.models.len(), 5);
+    assert_eq!(listing.models.len(), 6);
     let [broken] = listing.broken.as_slice() else { panic!("{listing:?}") };
     assert_eq!(broken.name, "broken");
     assert!(words(&broken.error).contains("broken/model.toml:1: missing field `licence`"));

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::EpochFacts;
-use crate::atomic::{WriteError, write_whole};
+use crate::atomic::{WriteError, remove_left, write_whole};
 use crate::digest::Digest;
 
 const MAGIC: &[u8; 8] = b"GRFTCKPT";
@@ -25,8 +25,8 @@ const RECIPE: &str = "recipe.toml";
 pub struct Checkpoints {
     /// The folder; it is made.
     pub folder: PathBuf,
-    /// Go on from the checkpoint there, or else begin, which nobody may have left
-    /// one for.
+    /// Go on from the checkpoint there; if not, there must be none. A run that ended
+    /// before its first one left its recipe, and is begun anew.
     pub resume: bool,
 }
 
@@ -137,48 +137,26 @@ impl<'a> Shelf<'a> {
         recipe: &str,
         lengths: (&[usize], &[usize]),
     ) -> Result<(Shelf<'a>, Option<Saved>), CheckpointError> {
-        let Checkpoints { folder, resume } = checkpoints;
-        let path = folder.join(FILE);
-        let there = match std::fs::File::open(&path) {
-            Ok(file) => Some(read(file, &path)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(source) => return Err(CheckpointError::Read { path, source }),
+        let folder = &checkpoints.folder;
+        let Some((of, saved)) = checkpoints.find(recipe)? else {
+            let fail = |source| CheckpointError::Folder { path: folder.clone(), source };
+            std::fs::create_dir_all(folder).map_err(fail)?;
+            // For who looks into the folder, for `--recipe`, and for who goes on when
+            // this ends before its first checkpoint.
+            write_whole(&folder.join(RECIPE), recipe.as_bytes())?;
+            return Ok((Shelf { folder, belongs }, None));
         };
-        let shelf = Shelf { folder, belongs };
-        match (there, resume) {
-            (None, true) => Err(CheckpointError::Nothing { folder: folder.clone() }),
-            (None, false) => {
-                let fail = |source| CheckpointError::Folder { path: folder.clone(), source };
-                std::fs::create_dir_all(folder).map_err(fail)?;
-                // For who looks into the folder, and for `--recipe`.
-                write_whole(&folder.join(RECIPE), recipe.as_bytes())?;
-                Ok((shelf, None))
-            }
-            (Some(found), false) => {
-                let epochs = found.map(|(_, saved)| saved.epochs).unwrap_or(0);
-                Err(CheckpointError::Unfinished { folder: folder.clone(), epochs })
-            }
-            (Some(found), true) => {
-                let (belongs, saved) = found?;
-                let other = |other| CheckpointError::Other { folder: folder.clone(), other };
-                if belongs.network != shelf.belongs.network {
-                    return Err(other(Other::Network));
-                }
-                if belongs.data != shelf.belongs.data {
-                    return Err(other(Other::Data));
-                }
-                if belongs.recipe != shelf.belongs.recipe {
-                    return Err(other(Other::Recipe));
-                }
-                let same = |values: &[Vec<f32>], lengths: &[usize]| {
-                    values.iter().map(Vec::len).eq(lengths.iter().copied())
-                };
-                if !(same(&saved.best.weights, lengths.0) && same(&saved.state, lengths.1)) {
-                    return Err(other(Other::Network));
-                }
-                Ok((shelf, Some(saved)))
-            }
+        let same = |values: &[Vec<f32>], lengths: &[usize]| {
+            values.iter().map(Vec::len).eq(lengths.iter().copied())
+        };
+        let whole = same(&saved.best.weights, lengths.0) && same(&saved.state, lengths.1);
+        if of.network != belongs.network || !whole {
+            return Err(checkpoints.of(Other::Network));
         }
+        if of.data != belongs.data {
+            return Err(checkpoints.of(Other::Data));
+        }
+        Ok((Shelf { folder, belongs }, Some(saved)))
     }
 
     pub(super) fn save(&self, saved: &Saved) -> Result<(), CheckpointError> {
@@ -191,12 +169,55 @@ impl<'a> Shelf<'a> {
 }
 
 impl Checkpoints {
+    /// Whether a run by this recipe may begin here, or go on, as far as can be known
+    /// before the work.
+    pub(super) fn check(&self, recipe: &str) -> Result<(), CheckpointError> {
+        self.find(recipe).map(drop)
+    }
+
+    /// What there is to go on from, if that is asked.
+    fn find(&self, recipe: &str) -> Result<Option<(Belongs, Saved)>, CheckpointError> {
+        let Checkpoints { folder, resume } = self;
+        let path = folder.join(FILE);
+        let there = match std::fs::File::open(&path) {
+            Ok(file) => Some(read(file, &path)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(source) => return Err(CheckpointError::Read { path, source }),
+        };
+        match (there, resume) {
+            (None, false) => Ok(None),
+            (None, true) => match std::fs::read_to_string(folder.join(RECIPE)) {
+                Ok(begun) if begun == recipe => Ok(None),
+                Ok(_) => Err(self.of(Other::Recipe)),
+                Err(_) => Err(CheckpointError::Nothing { folder: folder.clone() }),
+            },
+            (Some(found), false) => {
+                let epochs = found.map(|(_, saved)| saved.epochs).unwrap_or(0);
+                Err(CheckpointError::Unfinished { folder: folder.clone(), epochs })
+            }
+            (Some(found), true) => {
+                let found = found?;
+                match found.0.recipe == Digest::of(recipe.as_bytes()).to_string() {
+                    true => Ok(Some(found)),
+                    false => Err(self.of(Other::Recipe)),
+                }
+            }
+        }
+    }
+
+    fn of(&self, other: Other) -> CheckpointError {
+        CheckpointError::Other { folder: self.folder.clone(), other }
+    }
+
     /// Removes what a finished run has no more use for; the folder too if nothing
     /// else is in it.
     pub fn remove(&self) {
         // What can't be removed is in nobody's way but the next run's, which says so.
         let _ = std::fs::remove_file(self.folder.join(FILE));
         let _ = std::fs::remove_file(self.folder.join(RECIPE));
+        for name in [FILE, RECIPE] {
+            remove_left(&self.folder, name.as_ref());
+        }
         let _ = std::fs::remove_dir(&self.folder);
     }
 }
@@ -282,9 +303,12 @@ fn decode(bytes: &[u8]) -> Result<(Belongs, Saved), &'static str> {
 mod tests {
     use super::*;
 
+    const RECIPE_TEXT: &str = "epochs = 3";
+
     fn belongs() -> Belongs {
         let text = |text: &str| text.to_owned();
-        Belongs { recipe: text("r"), data: text("d"), network: text("n") }
+        let recipe = Digest::of(RECIPE_TEXT.as_bytes()).to_string();
+        Belongs { recipe, data: text("d"), network: text("n") }
     }
 
     fn saved() -> Saved {
@@ -334,25 +358,30 @@ mod tests {
     fn a_shelf_gives_only_what_belongs_to_the_run() {
         let folder = tempfile::tempdir().unwrap();
         let at = |resume| Checkpoints { folder: folder.path().join("c"), resume };
-        let open = |checkpoints: &Checkpoints, belongs: Belongs| {
-            let found = Shelf::open(checkpoints, belongs, "epochs = 3", (&[2, 0], &[2, 0, 1]));
+        let by = |recipe: &str, checkpoints: &Checkpoints, belongs: Belongs| {
+            let found = Shelf::open(checkpoints, belongs, recipe, (&[2, 0], &[2, 0, 1]));
             found.map(|(_, saved)| saved).map_err(|e| e.to_string())
         };
+        let open = |checkpoints: &Checkpoints, belongs| by(RECIPE_TEXT, checkpoints, belongs);
         assert!(open(&at(true), belongs()).unwrap_err().contains("no checkpoint in"));
         assert_eq!(open(&at(false), belongs()).unwrap(), None);
+        // Ended before its first checkpoint: it is known by its recipe.
+        assert_eq!(open(&at(true), belongs()).unwrap(), None);
+        assert!(by("epochs = 4", &at(true), belongs()).unwrap_err().contains("another recipe"));
         let checkpoints = at(false);
         let lengths: (&[usize], &[usize]) = (&[2, 0], &[2, 0, 1]);
-        let (shelf, _) = Shelf::open(&checkpoints, belongs(), "", lengths).unwrap();
+        let (shelf, _) = Shelf::open(&checkpoints, belongs(), RECIPE_TEXT, lengths).unwrap();
         shelf.save(&saved()).unwrap();
         assert_eq!(open(&at(true), belongs()).unwrap(), Some(saved()));
         assert!(open(&at(false), belongs()).unwrap_err().contains("unfinished run, 3 epochs in"));
         for (other, words) in [
-            (Belongs { recipe: "x".to_owned(), ..belongs() }, "another recipe"),
             (Belongs { data: "x".to_owned(), ..belongs() }, "other data"),
             (Belongs { network: "x".to_owned(), ..belongs() }, "another network"),
         ] {
             assert!(open(&at(true), other).unwrap_err().contains(words));
         }
+        assert!(by("epochs = 4", &at(true), belongs()).unwrap_err().contains("another recipe"));
+        std::fs::write(folder.path().join("c/.checkpoint.binabc123.part"), b"half").unwrap();
         std::fs::write(shelf.path(), b"no checkpoint").unwrap();
         assert!(open(&at(true), belongs()).unwrap_err().contains("does not begin as one"));
         checkpoints.remove();

@@ -7,10 +7,11 @@ use graft_learn::{Schedule, SoftTargets, SplitMix64, log_loss_at_best_temperatur
 use graft_onnx::{Graph, TrainingStep};
 use ndarray::{Array2, ArrayView1};
 
+use super::below::Rows;
 use super::checkpoint::{Best, Saved, Shelf};
 use super::forward::Forward;
 use super::recipe::Optimiser;
-use super::supply::{Pick, Supply, SupplyError};
+use super::supply::{Pick, SupplyError};
 use super::{EpochFacts, FineTuneError, Task, with_weights};
 use crate::engine::{Batch, Step};
 use crate::progress::{Event, OnEvent, Stage};
@@ -21,7 +22,7 @@ pub(super) struct Run<'a> {
     pub(super) task: &'a Task<'a>,
     pub(super) part: &'a Graph,
     pub(super) step: &'a TrainingStep,
-    pub(super) supply: &'a Supply<'a>,
+    pub(super) rows: &'a Rows<'a>,
     pub(super) forward: &'a Forward<'a>,
 }
 
@@ -217,9 +218,9 @@ impl Run<'_> {
         let draw = |example| recipe.augment.draw(recipe.seed, epoch, example);
         let picks: Vec<Pick> =
             members.iter().map(|&example| Pick { example, draw: Some(draw(example)) }).collect();
-        let length = self.supply.row_length();
+        let length = self.rows.row_length();
         let mut rows = vec![0.0; self.task.batch() * length];
-        self.supply.fill(&picks, &mut rows[..members.len() * length])?;
+        self.rows.fill(&picks, &mut rows[..members.len() * length])?;
         Ok(rows)
     }
 
@@ -253,7 +254,7 @@ impl Run<'_> {
         self.judge(&logits).map(Some).map_err(|()| FineTuneError::Diverged {
             epoch: saved.epochs,
             step: saved.steps,
-            what: "answer to a photo of the stop part",
+            what: "answer to an example of the stop part",
             value: f64::NAN,
             rate: self.task.recipe.rates.backbone,
             checkpoint: (saved.epochs > 1).then(|| shelf.path()),
@@ -269,7 +270,7 @@ impl Run<'_> {
         let from = || self.task.recipe.from.to_string();
         let graph = with_weights(self.part.clone(), self.step, weights)
             .map_err(|e| FineTuneError::Graph { from: from(), source: Box::new(e) })?;
-        self.forward.logits(&graph, self.supply, &self.task.parts.stop, done, on)
+        self.forward.logits(&graph, self.rows, &self.task.parts.stop, done, on)
     }
 
     /// Fails where the logits are no numbers.
@@ -324,12 +325,12 @@ impl Run<'_> {
             FineTuneError::Graph { from, source: Box::new(source) }
         })?;
         let logits =
-            self.forward.logits(&graph, self.supply, self.task.test, saved.steps as u64, on)?;
+            self.forward.logits(&graph, self.rows, self.task.test, saved.steps as u64, on)?;
         match logits.iter().find(|value| !value.is_finite()) {
             None => Ok(logits),
             Some(&value) => {
                 let rate = self.task.recipe.rates.backbone;
-                Err(self.diverged(saved, "answer to a held-out photo", value.into(), rate, None))
+                Err(self.diverged(saved, "answer to a held-out example", value.into(), rate, None))
             }
         }
     }

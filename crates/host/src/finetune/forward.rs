@@ -7,7 +7,8 @@ use graft_onnx::{Graph, LOGITS};
 use ndarray::Array2;
 
 use super::FineTuneError;
-use super::supply::{Pick, Supply};
+use super::below::Rows;
+use super::supply::Pick;
 use crate::engine::{Engine, Network, NetworkError};
 use crate::photos::lock;
 use crate::progress::{Event, OnEvent};
@@ -33,7 +34,7 @@ impl Forward<'_> {
     pub(super) fn logits(
         &self,
         part: &Graph,
-        supply: &Supply<'_>,
+        rows_of: &Rows<'_>,
         members: &[usize],
         done: u64,
         on: OnEvent<'_>,
@@ -43,13 +44,13 @@ impl Forward<'_> {
         let networks: Vec<Mutex<Option<Network>>> = (0..lanes).map(|_| Mutex::new(None)).collect();
         let mut logits = Array2::zeros((members.len(), self.classes));
         let into = logits.as_slice_mut().expect("a new array is contiguous");
-        let length = supply.row_length();
+        let length = rows_of.row_length();
         let mut rows = vec![0.0; length * ROWS.min(members.len())];
         for (members, into) in members.chunks(ROWS).zip(into.chunks_mut(ROWS * self.classes)) {
             let picks: Vec<Pick> =
                 members.iter().map(|&example| Pick { example, draw: None }).collect();
             let rows = &mut rows[..length * members.len()];
-            supply.fill(&picks, rows)?;
+            rows_of.fill(&picks, rows)?;
             self.rows(&model, &networks, rows.chunks_exact(length).collect(), into)?;
             if on(Event::Advance { done }).is_break() {
                 return Err(FineTuneError::Cancelled);

@@ -2,6 +2,14 @@
 
 use graft_onnx::TrainingStep;
 
+use crate::memory::available;
+
+/// What a process grows by, as a multiple of what can be counted: ONNX Runtime's arena
+/// grows in powers of two and gives nothing back, and the sessions that judge an epoch
+/// have one each. Measured with MobileNetV2: 766 MB for 346 (all of it, batches of 8) and
+/// 238 for 124 (`last:5`, batches of 32).
+const HELD: u64 = 2;
+
 /// What a step takes at its peak, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
@@ -33,33 +41,12 @@ impl Memory {
         self.available_bytes.is_none_or(|available| self.needed_bytes() <= available)
     }
 
-    /// All of it.
+    /// All of it, and what ONNX Runtime holds beside it.
     pub fn needed_bytes(&self) -> u64 {
-        self.step_bytes.saturating_add(self.state_bytes).saturating_add(self.batch_bytes)
+        let counted =
+            self.step_bytes.saturating_add(self.state_bytes).saturating_add(self.batch_bytes);
+        counted.saturating_mul(HELD)
     }
-}
-
-/// What can be had without pushing anything out: the system's own estimate, or
-/// less where a control group allows less.
-fn available() -> Option<u64> {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let system = read("/proc/meminfo").and_then(|text| of_meminfo(&text));
-    let limit = read("/sys/fs/cgroup/memory.max").and_then(|text| text.trim().parse().ok());
-    let used = read("/sys/fs/cgroup/memory.current").and_then(|text| text.trim().parse().ok());
-    let group = match (limit, used) {
-        (Some(limit), Some(used)) => Some(u64::saturating_sub(limit, used)),
-        _ => None,
-    };
-    match (system, group) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
-}
-
-fn of_meminfo(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kilobytes.checked_mul(1024)
 }
 
 #[cfg(test)]
@@ -74,23 +61,9 @@ mod tests {
             batch_bytes: 10,
             available_bytes,
         };
-        assert!(of(Some(100)).fits() && of(None).fits() && !of(Some(99)).fits());
+        assert!(of(Some(200)).fits() && of(None).fits() && !of(Some(199)).fits());
         let huge = Memory { step_bytes: u64::MAX, ..of(Some(1 << 40)) };
         assert!(!huge.fits());
         assert!(available().is_some_and(|bytes| bytes > 1 << 20), "Linux says what it has");
-    }
-
-    #[test]
-    fn reads_what_the_system_says() {
-        let text = "MemTotal:       16303348 kB\nMemFree:         1032204 kB\nMemAvailable:   11849332 kB\n";
-        assert_eq!(of_meminfo(text), Some(11_849_332 * 1024));
-        for wrong in [
-            "",
-            "MemAvailable: many kB",
-            "MemAvailable: 5",
-            "MemAvailable: 99999999999999999999 kB",
-        ] {
-            assert_eq!(of_meminfo(wrong), None, "{wrong}");
-        }
     }
 }

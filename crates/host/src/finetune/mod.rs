@@ -6,18 +6,21 @@
 //! the cut runs as ever, once where photos are not augmented beyond turns.
 //!
 //! ```text
-//! recipe ─► start: where ─► parts: which examples ─► supply: rows at the cut ─┐
+//! recipe ─► start: where ─► parts: which examples ─► below: rows at the cut ─┐
 //!                                                        epochs: steps ◄─────┘
 //!                    checkpoint, best weights ◄── forward: what they are worth
 //! ```
 
 mod augment;
+mod bags;
+mod below;
 mod checkpoint;
 mod epochs;
 mod forward;
 mod frozen;
 mod memory;
 mod parts;
+mod plan;
 mod rates;
 mod recipe;
 mod start;
@@ -26,12 +29,14 @@ mod watch;
 
 use std::path::PathBuf;
 
-use graft_onnx::{Graph, GraphError, StateRole, Statistics, StepOptions, StepState, TrainingStep};
+use graft_onnx::{Graph, GraphError, StateRole, Statistics, StepState, TrainingStep};
 use graft_spec::Labels;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 pub use self::augment::Augmentation;
+pub(crate) use self::bags::{Bag, Bags};
+pub(crate) use self::below::{Below, check_for_texts};
 pub use self::checkpoint::{CheckpointError, Checkpoints, Other};
 pub use self::memory::Memory;
 pub use self::parts::PartsError;
@@ -39,10 +44,12 @@ pub use self::recipe::{FineTuning, Optimiser, Rates, RecipeError};
 pub use self::start::{From, FromError, PlaceError};
 pub use self::supply::SupplyError;
 
+use self::below::Rows;
 use self::checkpoint::{Belongs, Shelf};
 use self::forward::Forward;
 use self::frozen::Frozen;
 pub(crate) use self::parts::Parts;
+use self::plan::Plan;
 use self::supply::Supply;
 pub(crate) use self::watch::{Watch, watch};
 use crate::backbone::Backbone;
@@ -73,7 +80,7 @@ pub struct EpochFacts {
 /// What a fine-tuning did.
 #[derive(Clone, Debug)]
 pub struct TuningFacts {
-    /// Where it began; `None`: at the photos.
+    /// Where it began; `None`: at the photos, or at the vectors of words.
     pub tensor: Option<String>,
     /// Weights that moved, and the numbers in them.
     pub weights: usize,
@@ -112,8 +119,13 @@ pub enum FineTuneError {
     )]
     Batch { exported: u64, asked: usize },
     /// Not enough memory.
-    #[error("fine-tuning takes about {} MB, of which {} MB in a step; {} MB can be had", memory.needed_bytes() >> 20, memory.step_bytes >> 20, memory.available_bytes.unwrap_or(0) >> 20)]
+    #[error("fine-tuning takes about {} MB, as a step's tensors are {} MB; {} MB can be had", memory.needed_bytes() >> 20, memory.step_bytes >> 20, memory.available_bytes.unwrap_or(0) >> 20)]
     Memory { memory: Memory },
+    /// No gradient of the largest.
+    #[error(
+        "vectors cannot be tuned where texts are pooled by the largest of each number: it has no gradient here"
+    )]
+    Pooling,
     /// Rows at the cut.
     #[error("{0}")]
     Supply(#[from] SupplyError),
@@ -144,12 +156,12 @@ pub enum FineTuneError {
 /// What is tuned, and on what.
 pub(crate) struct Task<'a> {
     pub(crate) engine: &'a Engine,
-    pub(crate) backbone: &'a Backbone,
-    /// The backbone with its solved head.
+    pub(crate) below: Below<'a>,
+    /// With its solved head.
     pub(crate) joined: &'a Graph,
     pub(crate) examples: &'a [&'a Example],
     /// The content of each.
-    pub(crate) photos: &'a [Digest],
+    pub(crate) contents: &'a [Digest],
     pub(crate) parts: &'a Parts,
     /// Held out.
     pub(crate) test: &'a [usize],
@@ -162,10 +174,14 @@ pub(crate) struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// Examples of a step: those of the recipe, or all if there are fewer. Places
-    /// that nobody could ever take would cost as much as others.
+    /// Examples of a step.
     fn batch(&self) -> usize {
-        self.recipe.batch.min(self.parts.train.len())
+        plan::batch(&self.below, self.recipe, self.parts.train.len())
+    }
+
+    fn plan(&self) -> Result<Plan, FineTuneError> {
+        let Task { below, joined, recipe, statistics, .. } = *self;
+        Plan::new(&below, joined, recipe, statistics, self.batch())
     }
 }
 
@@ -173,6 +189,8 @@ impl Task<'_> {
 pub(crate) struct Tuned {
     /// The whole network with the weights that were kept.
     pub(crate) network: Graph,
+    /// Those weights, by name.
+    pub(crate) weights: Vec<(String, Vec<f32>)>,
     /// Of the calibrate part.
     pub(crate) calibrate_logits: Array2<f32>,
     /// Of the held-out part.
@@ -190,52 +208,68 @@ pub(crate) fn split(
     Ok(parts::parts(examples, side, labels, recipe)?)
 }
 
-/// What can be known to fail before any photo is read.
-pub(crate) fn check(backbone: &Backbone, recipe: &FineTuning) -> Result<(), FineTuneError> {
+/// A task whose photos were not read yet.
+pub(crate) struct Outline<'a> {
+    pub(crate) backbone: &'a Backbone,
+    /// The backbone with a head of any weights.
+    pub(crate) joined: &'a Graph,
+    pub(crate) recipe: &'a FineTuning,
+    pub(crate) statistics: Statistics,
+    /// How many will be learned from.
+    pub(crate) examples: usize,
+    pub(crate) checkpoints: Option<&'a Checkpoints>,
+}
+
+/// What can be known to fail before any photo is read: the recipe, a checkpoint in
+/// the way, a network that cannot be tuned from there, a step for which there is no
+/// memory.
+pub(crate) fn check(outline: &Outline<'_>) -> Result<(), FineTuneError> {
+    let &Outline { backbone, joined, recipe, statistics, examples, checkpoints } = outline;
     recipe.check()?;
+    if let Some(checkpoints) = checkpoints {
+        checkpoints.check(&recipe.to_toml())?;
+    }
     if let graft_onnx::Batch::Fixed(exported) = backbone.batch
         && exported != recipe.batch as u64
     {
         return Err(FineTuneError::Batch { exported, asked: recipe.batch });
     }
-    start::place(&recipe.from, backbone.graph(), &backbone.input.shape(1)[1..])?;
-    Ok(())
+    let below = Below::Photos(backbone);
+    let batch = plan::batch(&below, recipe, examples);
+    Plan::new(&below, joined, recipe, statistics, batch).map(drop)
 }
 
 /// Tunes the network of a task.
 pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneError> {
-    let Task { engine, backbone, recipe, options, parts, .. } = *task;
-    let batch = task.batch();
-    let place = start::place(&recipe.from, backbone.graph(), &backbone.input.shape(1)[1..])?;
+    let Task { engine, below, recipe, options, parts, .. } = *task;
+    let Plan { place, part, step, memory } = task.plan()?;
     let graph_error =
         |source| FineTuneError::Graph { from: recipe.from.to_string(), source: Box::new(source) };
-    let part = match &place.tensor {
-        Some(tensor) => task.joined.clone().part_above(tensor).map_err(graph_error)?,
-        None => task.joined.clone(),
-    };
-    let step = training_step(&part, task, batch).map_err(graph_error)?;
-    let memory = Memory::of(&step);
-    if !memory.fits() {
-        return Err(FineTuneError::Memory { memory });
-    }
     note(
         on,
         &format!(
-            "a step of {} photos trains {} weights from {} on and takes about {} MB",
-            batch,
+            "a step of {} {} trains {} weights from {} on and takes about {} MB",
+            task.batch(),
+            below.what(),
             step.state.iter().filter(|one| one.role == StateRole::Weight).count(),
-            place.tensor.as_deref().unwrap_or("the photos"),
+            match (&place.tensor, below) {
+                (Some(tensor), _) => tensor,
+                (None, Below::Photos(_)) => "the photos",
+                (None, Below::Texts(_)) => "the vectors",
+            },
             memory.needed_bytes() >> 20,
         ),
     )?;
 
-    let frozen = Frozen::new(engine, &options.provider, backbone, &place, options.threads)
-        .map_err(|source| graph_error(*source))?;
-    let mut supply = Supply::new(&frozen, task.examples, task.photos, options.threads);
-    if let Some(config) = &options.cache {
-        let wanted = kept_rows(task, frozen.row_length, config.limit_bytes);
-        supply.keep(engine, &backbone.input, &options.provider, config, &wanted, on)?;
-    }
+    let frozen;
+    let rows = match below {
+        Below::Photos(backbone) => {
+            frozen = Frozen::new(engine, &options.provider, backbone, &place, options.threads)
+                .map_err(|source| graph_error(*source))?;
+            Rows::Photos(Box::new(supply(task, backbone, &frozen, on)?))
+        }
+        Below::Texts(bags) => Rows::Texts(bags),
+    };
 
     let recipe_text = recipe.to_toml();
     let lengths = |chosen: fn(&StepState) -> bool| -> Vec<usize> {
@@ -257,13 +291,13 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
     };
     let state = saved.as_ref().map(|saved| saved.state.as_slice());
     let session = Step::open(engine, &options.provider, options.threads, &step, state)?;
-    let run = epochs::Run { task, part: &part, step: &step, supply: &supply, forward: &forward };
+    let run = epochs::Run { task, part: &part, step: &step, rows: &rows, forward: &forward };
     let saved = run.epochs(session, &shelf, saved, on)?;
 
     let best = with_weights(part.clone(), &step, &saved.best.weights).map_err(graph_error)?;
     let steps = saved.steps as u64;
-    let calibrate_logits = forward.logits(&best, &supply, &parts.calibrate, steps, on)?;
-    let test_logits = forward.logits(&best, &supply, task.test, steps, on)?;
+    let calibrate_logits = forward.logits(&best, &rows, &parts.calibrate, steps, on)?;
+    let test_logits = forward.logits(&best, &rows, task.test, steps, on)?;
     let network =
         with_weights(task.joined.clone(), &step, &saved.best.weights).map_err(graph_error)?;
     let facts = TuningFacts {
@@ -276,26 +310,25 @@ pub(crate) fn tune(task: &Task<'_>, on: OnEvent<'_>) -> Result<Tuned, FineTuneEr
         resumed_from,
         memory,
     };
-    Ok(Tuned { network, calibrate_logits, test_logits, facts })
+    let names = step.state.iter().filter(|one| of_network(one)).map(|one| one.weight.clone());
+    let weights = names.zip(saved.best.weights).collect();
+    Ok(Tuned { network, weights, calibrate_logits, test_logits, facts })
 }
 
-fn training_step(part: &Graph, task: &Task<'_>, batch: usize) -> Result<TrainingStep, GraphError> {
-    let Task { backbone, recipe, statistics, .. } = *task;
-    part.training_step(&StepOptions {
-        batch,
-        loss: graft_onnx::Loss::CrossEntropy,
-        optimiser: match recipe.optimiser {
-            Optimiser::Sgd { momentum, weight_decay } => {
-                graft_onnx::Optimiser::Sgd { momentum, weight_decay }
-            }
-            Optimiser::AdamW { beta1, beta2, epsilon, weight_decay } => {
-                graft_onnx::Optimiser::AdamW { beta1, beta2, epsilon, weight_decay }
-            }
-        },
-        clip_norm: (recipe.clip_norm > 0.0).then_some(recipe.clip_norm),
-        trainable: rates::trainable(part, backbone.graph(), &recipe.rates),
-        statistics,
-    })
+/// Rows of photos; those that are worth it are kept.
+fn supply<'a>(
+    task: &Task<'a>,
+    backbone: &Backbone,
+    frozen: &'a Frozen<'a>,
+    on: OnEvent<'_>,
+) -> Result<Supply<'a>, FineTuneError> {
+    let options = task.options;
+    let mut supply = Supply::new(frozen, task.examples, task.contents, options.threads);
+    if let Some(config) = &options.cache {
+        let wanted = kept_rows(task, frozen.row_length, config.limit_bytes);
+        supply.keep(task.engine, &backbone.input, &options.provider, config, &wanted, on)?;
+    }
+    Ok(supply)
 }
 
 /// The rows that are worth keeping: those of photos as they are, and of learned
@@ -341,15 +374,15 @@ fn belongs(task: &Task<'_>, place: &start::Place) -> Belongs {
     {
         for &i in members {
             // In order: the random numbers of an example go by its place.
-            lines += &format!("{part} {i} {} {}\n", task.examples[i].label, task.photos[i]);
+            lines += &format!("{part} {i} {} {}\n", task.examples[i].label, task.contents[i]);
         }
     }
     let tensor = place.tensor.as_deref().unwrap_or_default();
-    let backbone = task.backbone.digest();
+    let below = task.below.digest();
     Belongs {
         recipe: task.recipe.digest().to_string(),
         data: Digest::of(lines.as_bytes()).to_string(),
-        network: Digest::of_parts([&backbone.0[..], tensor.as_bytes()]).to_string(),
+        network: Digest::of_parts([&below.0[..], tensor.as_bytes()]).to_string(),
     }
 }
 

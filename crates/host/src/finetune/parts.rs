@@ -22,12 +22,12 @@ pub(crate) struct Parts {
 pub enum PartsError {
     /// Nothing of a class is left beside what is learned from.
     #[error(
-        "class {label:?} has {count} usable photo to learn from; fine-tuning needs 2 or more of each class, as it learns from some and judges itself by others"
+        "class {label:?} has {count} usable example to learn from; fine-tuning needs 2 or more of each class, as it learns from some and judges itself by others"
     )]
     OneExample { label: String, count: usize },
     /// A class fell to the other parts as a whole: groups are kept together.
     #[error(
-        "no photo of class {label:?} is left to learn from after the stop and calibrate parts took whole groups"
+        "no example of class {label:?} is left to learn from after the stop and calibrate parts took whole groups"
     )]
     NothingToLearn { label: String },
     /// They can't be split.
@@ -147,7 +147,7 @@ mod tests {
         let examples: Vec<Example> = (0..20).map(|i| example(usize::from(i == 3), None)).collect();
         let side: Vec<usize> = (0..20).collect();
         let error = of(&examples, &side, &FineTuning::default()).unwrap_err();
-        assert!(error.to_string().contains("\"cracked\" has 1 usable photo"), "{error}");
+        assert!(error.to_string().contains("\"cracked\" has 1 usable example"), "{error}");
         let two: Vec<Example> = (0..4).map(|i| example(i % 2, None)).collect();
         let parts = of(&two, &[0, 1, 2, 3], &FineTuning::default());
         assert!(parts.is_err(), "two photos a class make no three parts: {parts:?}");

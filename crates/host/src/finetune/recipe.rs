@@ -4,13 +4,14 @@ use std::path::Path;
 
 use graft_learn::{ClassWeights, Decay};
 use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
 
 use super::augment::Augmentation;
 use super::start::From;
 use crate::digest::Digest;
 
-/// How to fine-tune. Keys that are not in a file have their defaults; keys that
-/// mean nothing are errors.
+/// How to fine-tune. Keys that are not in a file have defaults; keys that mean
+/// nothing are errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FineTuning {
@@ -146,6 +147,9 @@ pub enum RecipeError {
     /// Not a recipe.
     #[error("{} is not a recipe: {reason}", path.display())]
     Malformed { path: std::path::PathBuf, reason: String },
+    /// For photos.
+    #[error("the recipe augments, and texts cannot be augmented")]
+    AugmentedTexts,
     /// A number out of range.
     #[error("the recipe's {key} is {value}; it must be {must}")]
     Value { key: &'static str, value: String, must: &'static str },
@@ -168,14 +172,23 @@ impl FineTuning {
         }
     }
 
-    /// Reads a file.
-    pub fn read(path: &Path) -> Result<FineTuning, RecipeError> {
+    /// For vectors of words and the head on them.
+    pub fn of_vectors() -> FineTuning {
+        FineTuning {
+            from: From::Vectors,
+            rates: Rates { backbone: 1e-3, head: 1e-3, ..Rates::default() },
+            ..FineTuning::default()
+        }
+    }
+
+    /// Reads a file. Keys that are not in it are as in `defaults`.
+    pub fn read(path: &Path, defaults: &FineTuning) -> Result<FineTuning, RecipeError> {
         use std::io::Read;
         let fail = |source| RecipeError::Read { path: path.to_path_buf(), source };
         let mut text = String::new();
         let file = std::fs::File::open(path).map_err(fail)?;
         file.take(LARGEST_FILE).read_to_string(&mut text).map_err(fail)?;
-        FineTuning::parse(&text).map_err(|error| match error {
+        FineTuning::parse(&text, defaults).map_err(|error| match error {
             ParseError::Toml(error) => {
                 let reason = error.to_string().trim_end().to_owned();
                 RecipeError::Malformed { path: path.to_path_buf(), reason }
@@ -184,8 +197,14 @@ impl FineTuning {
         })
     }
 
-    fn parse(text: &str) -> Result<FineTuning, ParseError> {
-        let recipe: FineTuning = toml::from_str(text).map_err(ParseError::Toml)?;
+    fn parse(text: &str, defaults: &FineTuning) -> Result<FineTuning, ParseError> {
+        // By itself first: errors name the line, which is lost below.
+        let _: FineTuning = toml::from_str(text).map_err(ParseError::Toml)?;
+        let given: Table = toml::from_str(text).map_err(ParseError::Toml)?;
+        let mut whole =
+            Table::try_from(defaults).expect("invariant: a recipe is tables of plain values");
+        lay_over(&mut whole, given);
+        let recipe: FineTuning = whole.try_into().map_err(ParseError::Toml)?;
         recipe.check().map_err(ParseError::Value)?;
         Ok(recipe)
     }
@@ -256,6 +275,21 @@ impl FineTuning {
     }
 }
 
+/// Values of `given` take the place of those in `whole`, key by key. Of another
+/// optimiser, none of the numbers of the first one means anything.
+fn lay_over(whole: &mut Table, given: Table) {
+    for (key, value) in given {
+        match (whole.get_mut(&key), value) {
+            (Some(Value::Table(there)), Value::Table(value))
+                if value.get("name") == there.get("name") =>
+            {
+                lay_over(there, value);
+            }
+            (_, value) => drop(whole.insert(key, value)),
+        }
+    }
+}
+
 enum ParseError {
     Toml(toml::de::Error),
     Value(RecipeError),
@@ -266,10 +300,30 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<FineTuning, String> {
-        FineTuning::parse(text).map_err(|error| match error {
+        parse_over(text, &FineTuning::default())
+    }
+
+    fn parse_over(text: &str, defaults: &FineTuning) -> Result<FineTuning, String> {
+        FineTuning::parse(text, defaults).map_err(|error| match error {
             ParseError::Toml(error) => error.to_string(),
             ParseError::Value(error) => error.to_string(),
         })
+    }
+
+    /// A file for a network that begins from nothing must not bring the small steps of
+    /// fine-tuning with it.
+    #[test]
+    fn what_a_file_leaves_out_is_as_in_the_defaults() {
+        let nothing = FineTuning::from_nothing();
+        let read = |text: &str| parse_over(text, &nothing).unwrap();
+        assert_eq!(read(""), nothing);
+        let longer = read("epochs = 30\n[rates]\nwarm_up = 0.2\n");
+        let rates = Rates { warm_up: 0.2, ..nothing.rates };
+        assert_eq!(longer, FineTuning { epochs: 30, rates, ..nothing.clone() });
+        let sgd = read("[optimiser]\nname = \"sgd\"\nmomentum = 0.8\n").optimiser;
+        assert_eq!(sgd, Optimiser::Sgd { momentum: 0.8, weight_decay: 5e-4 });
+        let adam = read("[optimiser]\nname = \"adamw\"\n").optimiser;
+        assert_eq!(adam, FineTuning::default().optimiser);
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub enum From {
     /// The last so many blocks: what lies between two neighbouring cut points
     /// with weights between them.
     Last(usize),
+    /// The vectors of words, and the head.
+    Vectors,
     /// Everything above this tensor.
     Tensor(String),
 }
@@ -19,7 +21,7 @@ pub enum From {
 /// Not a place.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{text:?} is no place to tune from: it must be all, last:N with N of 1 or more, or a tensor"
+    "{text:?} is no place to tune from: it must be all, last:N with N of 1 or more, vectors, or a tensor"
 )]
 pub struct FromError {
     text: String,
@@ -34,6 +36,12 @@ pub enum PlaceError {
     /// No such tensor, or one beside which other ways lead.
     #[error("it cannot be tuned from {tensor:?}")]
     Cut { tensor: String, source: Box<graft_onnx::GraphError> },
+    /// A network for photos.
+    #[error("the backbone is a network and has no word vectors to tune")]
+    NoVectors,
+    /// Word vectors.
+    #[error("of a task about texts the vectors are tuned, and nothing from {asked:?} on")]
+    OnlyVectors { asked: String },
     /// The tensor has no fixed size.
     #[error("tensor {tensor:?} has shape {shape}; its size must be known before the network runs")]
     Shape { tensor: String, shape: String },
@@ -61,6 +69,7 @@ impl std::str::FromStr for From {
         let wrong = || FromError { text: text.to_owned() };
         match (text.trim(), text.trim().strip_prefix("last:")) {
             ("all", _) => Ok(From::All),
+            ("vectors", _) => Ok(From::Vectors),
             ("", _) => Err(wrong()),
             (_, Some(number)) => match number.parse() {
                 Ok(number) if number > 0 => Ok(From::Last(number)),
@@ -90,6 +99,7 @@ impl std::fmt::Display for From {
         match self {
             From::All => f.write_str("all"),
             From::Last(number) => write!(f, "last:{number}"),
+            From::Vectors => f.write_str("vectors"),
             From::Tensor(tensor) => f.write_str(tensor),
         }
     }
@@ -100,6 +110,7 @@ impl std::fmt::Display for From {
 pub(super) fn place(from: &From, backbone: &Graph, input: &[usize]) -> Result<Place, PlaceError> {
     let tensor = match from {
         From::All => return Ok(Place { tensor: None, shape: input.to_vec() }),
+        From::Vectors => return Err(PlaceError::NoVectors),
         From::Tensor(tensor) => {
             backbone.check_separates(tensor).map_err(|source| PlaceError::Cut {
                 tensor: tensor.clone(),
@@ -160,6 +171,7 @@ mod tests {
         for (text, from) in [
             ("all", From::All),
             ("last:3", From::Last(3)),
+            ("vectors", From::Vectors),
             (
                 "/features/features.14/Add_output_0",
                 From::Tensor("/features/features.14/Add_output_0".to_owned()),

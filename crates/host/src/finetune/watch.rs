@@ -5,13 +5,12 @@ use std::path::PathBuf;
 
 use graft_onnx::{Graph, Statistics};
 
+use super::below::Rows;
 use super::epochs::{Run, Watched};
 use super::forward::Forward;
 use super::frozen::Frozen;
-use super::memory::Memory;
-use super::supply::Supply;
-use super::{Checkpoints, FineTuneError, FineTuning, Parts, Task, kept_rows, start, training_step};
-use crate::backbone::Backbone;
+use super::plan::Plan;
+use super::{Below, Checkpoints, FineTuneError, FineTuning, Parts, Task, supply};
 use crate::digest::Digest;
 use crate::engine::{Engine, Step};
 use crate::examples::Example;
@@ -21,13 +20,13 @@ use crate::progress::OnEvent;
 /// What is trained, and who looks on.
 pub(crate) struct Watch<'a> {
     pub(crate) engine: &'a Engine,
-    /// How photos are prepared, and what is below the cut.
-    pub(crate) backbone: &'a Backbone,
+    /// How examples become rows.
+    pub(crate) below: Below<'a>,
     /// The whole network, which gives logits.
     pub(crate) network: &'a Graph,
     pub(crate) examples: &'a [&'a Example],
     /// The content of each.
-    pub(crate) photos: &'a [Digest],
+    pub(crate) contents: &'a [Digest],
     pub(crate) train: &'a [usize],
     pub(crate) test: &'a [usize],
     pub(crate) classes: usize,
@@ -40,16 +39,16 @@ pub(crate) struct Watch<'a> {
 /// Trains to the end of the recipe. Its shares of stop and calibrate photos mean
 /// nothing here: all are learned from.
 pub(crate) fn watch(watch: &Watch<'_>, on: OnEvent<'_>) -> Result<Watched, FineTuneError> {
-    let Watch { engine, backbone, recipe, options, .. } = *watch;
+    let Watch { engine, below, recipe, options, .. } = *watch;
     let parts = Parts { train: watch.train.to_vec(), stop: Vec::new(), calibrate: Vec::new() };
     // Nothing is written there: `Run::watched` has no checkpoints.
     let nowhere = Checkpoints { folder: PathBuf::new(), resume: false };
     let task = Task {
         engine,
-        backbone,
+        below,
         joined: watch.network,
         examples: watch.examples,
-        photos: watch.photos,
+        contents: watch.contents,
         parts: &parts,
         test: watch.test,
         classes: watch.classes,
@@ -58,25 +57,18 @@ pub(crate) fn watch(watch: &Watch<'_>, on: OnEvent<'_>) -> Result<Watched, FineT
         statistics: watch.statistics,
         checkpoints: &nowhere,
     };
-    let place = start::place(&recipe.from, backbone.graph(), &backbone.input.shape(1)[1..])?;
+    let Plan { place, part, step, .. } = task.plan()?;
     let graph_error =
         |source| FineTuneError::Graph { from: recipe.from.to_string(), source: Box::new(source) };
-    let part = match &place.tensor {
-        Some(tensor) => watch.network.clone().part_above(tensor).map_err(graph_error)?,
-        None => watch.network.clone(),
+    let frozen;
+    let rows = match below {
+        Below::Photos(backbone) => {
+            frozen = Frozen::new(engine, &options.provider, backbone, &place, options.threads)
+                .map_err(|source| graph_error(*source))?;
+            Rows::Photos(Box::new(supply(&task, backbone, &frozen, on)?))
+        }
+        Below::Texts(bags) => Rows::Texts(bags),
     };
-    let step = training_step(&part, &task, task.batch()).map_err(graph_error)?;
-    let memory = Memory::of(&step);
-    if !memory.fits() {
-        return Err(FineTuneError::Memory { memory });
-    }
-    let frozen = Frozen::new(engine, &options.provider, backbone, &place, options.threads)
-        .map_err(|source| graph_error(*source))?;
-    let mut supply = Supply::new(&frozen, watch.examples, watch.photos, options.threads);
-    if let Some(config) = &options.cache {
-        let wanted = kept_rows(&task, frozen.row_length, config.limit_bytes);
-        supply.keep(engine, &backbone.input, &options.provider, config, &wanted, on)?;
-    }
     let forward = Forward {
         engine,
         provider: &options.provider,
@@ -85,6 +77,6 @@ pub(crate) fn watch(watch: &Watch<'_>, on: OnEvent<'_>) -> Result<Watched, FineT
         classes: watch.classes,
     };
     let session = Step::open(engine, &options.provider, options.threads, &step, None)?;
-    let run = Run { task: &task, part: &part, step: &step, supply: &supply, forward: &forward };
+    let run = Run { task: &task, part: &part, step: &step, rows: &rows, forward: &forward };
     run.watched(session, on)
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::backbone::Backbone;
 
 /// How long each network is measured.
-const TIME: Duration = Duration::from_millis(1500);
+pub(crate) const TIME: Duration = Duration::from_millis(1500);
 
 /// No document of `graft bench` is larger, nor are some dozens of them.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -26,6 +26,18 @@ pub struct Machine {
     pub processor: Option<String>,
     /// The engine and its version.
     pub engine: String,
+}
+
+impl Machine {
+    /// This one.
+    pub(crate) fn here() -> Machine {
+        Machine {
+            device: None,
+            machine: std::env::consts::ARCH.to_owned(),
+            processor: processor(),
+            engine: graft_runtime::ENGINE.to_owned(),
+        }
+    }
 }
 
 /// Where the latencies of a ranking come from.
@@ -135,12 +147,7 @@ impl Latencies {
     /// Whose they are.
     pub(super) fn machine(&self) -> Machine {
         match self {
-            Latencies::Here => Machine {
-                device: None,
-                machine: std::env::consts::ARCH.to_owned(),
-                processor: processor(),
-                engine: graft_runtime::ENGINE.to_owned(),
-            },
+            Latencies::Here => Machine::here(),
             Latencies::Told(told) => told.machine.clone(),
         }
     }

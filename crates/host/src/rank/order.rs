@@ -4,9 +4,18 @@
 use std::cmp::Ordering;
 
 use graft_learn::transfer::{Trade, kendall_tau, pareto_front};
+use graft_runtime::bench::Latency;
 use serde::Serialize;
 
-use super::Ranked;
+use super::scores::Scores;
+
+/// A source that is compared with others.
+pub(crate) trait Standing {
+    fn name(&self) -> &str;
+    fn scores(&self) -> &Scores;
+    fn latency(&self) -> Option<Latency>;
+    fn put_on_front(&mut self, on_front: bool);
+}
 
 /// What sources can be sorted by. Names are those of docs/json.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -53,8 +62,8 @@ impl Metric {
     ];
 
     /// More is better.
-    fn of(self, source: &Ranked) -> Option<f64> {
-        let scores = &source.scores;
+    fn of(self, source: &impl Standing) -> Option<f64> {
+        let scores = source.scores();
         match self {
             Metric::Probe => Some(scores.probe_accuracy),
             Metric::Neighbours => Some(scores.neighbour_accuracy),
@@ -63,13 +72,13 @@ impl Metric {
             Metric::HScore => Some(scores.h_score),
             Metric::Leep => scores.leep,
             Metric::Nce => scores.nce,
-            Metric::Latency => source.latency.map(|latency| -latency.p50_ms),
+            Metric::Latency => source.latency().map(|latency| -latency.p50_ms),
         }
     }
 }
 
 /// Best first, without the score last; of equals the faster, then by name.
-pub(super) fn sort(sources: &mut [Ranked], by: Metric) {
+pub(crate) fn sort(sources: &mut [impl Standing], by: Metric) {
     let descending = |a: Option<f64>, b: Option<f64>| match (a, b) {
         (Some(a), Some(b)) => b.total_cmp(&a),
         (a, b) => b.is_some().cmp(&a.is_some()),
@@ -79,31 +88,31 @@ pub(super) fn sort(sources: &mut [Ranked], by: Metric) {
             .iter()
             .map(|metric| descending(metric.of(a), metric.of(b)))
             .fold(Ordering::Equal, Ordering::then)
-            .then_with(|| a.name.cmp(&b.name))
+            .then_with(|| a.name().cmp(b.name()))
     });
 }
 
 /// Marks the sources than which no other is more accurate and faster. One without
 /// a latency can't be on the front.
-pub(super) fn mark_front(sources: &mut [Ranked]) {
-    let timed = |source: &Ranked| {
-        let gain = source.scores.probe_accuracy;
-        source.latency.map(|latency| Trade { gain, cost: latency.p50_ms })
+pub(crate) fn mark_front<S: Standing>(sources: &mut [S]) {
+    let timed = |source: &S| {
+        let gain = source.scores().probe_accuracy;
+        source.latency().map(|latency| Trade { gain, cost: latency.p50_ms })
     };
     let trades: Vec<Trade> = sources.iter().filter_map(timed).collect();
     let front = pareto_front(&trades);
-    let with_latency = sources.iter_mut().filter(|source| source.latency.is_some());
+    let with_latency = sources.iter_mut().filter(|source| source.latency().is_some());
     for (source, on_front) in with_latency.zip(front) {
-        source.pareto = on_front;
+        source.put_on_front(on_front);
     }
 }
 
-pub(super) fn agreement(sources: &[Ranked]) -> Vec<Agreement> {
+pub(crate) fn agreement<S: Standing>(sources: &[S]) -> Vec<Agreement> {
     let of = |score: Metric| {
         // Where the H-score says nothing it is the same for all but for rounding,
         // which must not make an order.
         let rounded = |value: f64| (value * 1e9).round();
-        let pair = |s: &Ranked| Some((rounded(score.of(s)?), Metric::Probe.of(s)?));
+        let pair = |s: &S| Some((rounded(score.of(s)?), Metric::Probe.of(s)?));
         let pairs: Vec<(f64, f64)> = sources.iter().filter_map(pair).collect();
         let (scores, probes): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
         Agreement { score, kendall_tau: kendall_tau(&scores, &probes), sources: scores.len() }

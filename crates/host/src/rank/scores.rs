@@ -59,15 +59,15 @@ pub enum ScoreError {
 }
 
 /// The rows that scores are of.
-pub(super) struct Seen<'a> {
-    pub(super) features: ArrayView2<'a, f32>,
+pub(crate) struct Seen<'a> {
+    pub(crate) features: ArrayView2<'a, f32>,
     /// The source's own scores, or why there are none.
-    pub(super) logits: Result<ArrayView2<'a, f32>, String>,
-    pub(super) labels: &'a [usize],
-    pub(super) classes: usize,
+    pub(crate) logits: Result<ArrayView2<'a, f32>, String>,
+    pub(crate) labels: &'a [usize],
+    pub(crate) classes: usize,
 }
 
-pub(super) fn scores(
+pub(crate) fn scores(
     seen: &Seen<'_>,
     division: &Division,
     on: OnEvent<'_>,

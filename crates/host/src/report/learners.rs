@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use graft_learn::{Examples, Head, LinearRecipe, Progress, TrainError, temperature, train_linear};
 use graft_onnx::{Batch, Graph, Statistics};
 use graft_spec::{Calibration, Labels};
-use ndarray::Axis;
 
 use super::plan::Plan;
 use super::trials::{Learnt, Lesson, Method};
@@ -14,16 +13,25 @@ use super::{ReportError, ReportRecipe};
 use crate::backbone::Backbone;
 use crate::engine::Engine;
 use crate::examples::Example;
-use crate::features::{FeatureOptions, Features};
-use crate::finetune::{FineTuning, Watch, watch};
+use crate::features::{FeatureOptions, Features, SpillError};
+use crate::finetune::{Bags, Below, FineTuning, From, Watch, watch};
 use crate::graft::join;
 use crate::progress::{Event, OnEvent, Stage};
 use crate::subset::divide;
+use crate::texts::{Beginning, TextLessons};
+use crate::train::TUNED_STATISTICS;
+
+/// What is learned about, and what from.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    Photos(&'a Backbone),
+    Texts(&'a TextLessons<'a>),
+}
 
 /// What all lessons share.
 pub(super) struct Learners<'a> {
     pub(super) engine: &'a Engine,
-    pub(super) backbone: &'a Backbone,
+    pub(super) source: Source<'a>,
     pub(super) examples: &'a [&'a Example],
     pub(super) features: &'a Features,
     pub(super) labels: &'a Labels,
@@ -43,10 +51,16 @@ struct Solved {
 /// What a network is trained with.
 struct Network {
     graph: Graph,
-    /// How photos are prepared for it, and what is below its cut.
-    backbone: Backbone,
+    ground: Ground,
     recipe: FineTuning,
     statistics: Statistics,
+}
+
+/// How examples become rows for a network.
+enum Ground {
+    /// Photos are prepared for it, and run through what is below its cut.
+    Photos(Box<Backbone>),
+    Texts(Box<Bags>),
 }
 
 /// What a method takes, by a few photos.
@@ -64,14 +78,14 @@ const PACE_ANSWERS: usize = 64;
 impl<'a> Learners<'a> {
     pub(super) fn new(
         engine: &'a Engine,
-        backbone: &'a Backbone,
+        source: Source<'a>,
         (examples, features): (&'a [&'a Example], &'a Features),
         labels: &'a Labels,
         recipe: &'a ReportRecipe,
         options: &'a FeatureOptions,
     ) -> Learners<'a> {
         let heads = HashMap::new();
-        Learners { engine, backbone, examples, features, labels, recipe, options, heads }
+        Learners { engine, source, examples, features, labels, recipe, options, heads }
     }
 
     pub(super) fn learn(
@@ -81,7 +95,7 @@ impl<'a> Learners<'a> {
     ) -> Result<Learnt, ReportError> {
         if lesson.method == Method::Frozen {
             let Solved { head, calibration } = self.head(lesson, on)?;
-            let rows = self.features.rows.select(Axis(0), lesson.test);
+            let rows = self.features.rows.select(lesson.test).map_err(spilled)?;
             return Ok(Learnt { logits: vec![head.logits(rows.view())], calibration });
         }
         let network = self.network(lesson, on)?;
@@ -136,10 +150,13 @@ impl<'a> Learners<'a> {
     ) -> Watch<'b> {
         Watch {
             engine: self.engine,
-            backbone: &network.backbone,
+            below: match &network.ground {
+                Ground::Photos(backbone) => Below::Photos(backbone),
+                Ground::Texts(bags) => Below::Texts(bags),
+            },
             network: &network.graph,
             examples: self.examples,
-            photos: &self.features.photos,
+            contents: &self.features.photos,
             train,
             test,
             classes: self.labels.names().len(),
@@ -150,30 +167,71 @@ impl<'a> Learners<'a> {
     }
 
     fn network(&mut self, lesson: &Lesson<'_>, on: OnEvent<'_>) -> Result<Network, ReportError> {
+        match self.source {
+            Source::Photos(backbone) => self.network_for_photos(backbone, lesson, on),
+            Source::Texts(lessons) => self.network_for_texts(lessons, lesson, on),
+        }
+    }
+
+    fn network_for_texts(
+        &mut self,
+        lessons: &TextLessons<'_>,
+        lesson: &Lesson<'_>,
+        on: OnEvent<'_>,
+    ) -> Result<Network, ReportError> {
+        let Lesson { method, seed, train, .. } = *lesson;
+        let (Beginning { network, bags }, recipe) = match method {
+            Method::Scratch => {
+                let of = &self.recipe.scratch;
+                let recipe = of.recipe(seed, even_batch(train.len(), of.batch));
+                let classes = self.labels.names().len();
+                (lessons.untrained(train, classes, seed)?, recipe)
+            }
+            Method::Frozen | Method::FineTuned => {
+                let Solved { head, .. } = self.head(lesson, on)?;
+                let given = &self.recipe.fine_tuning;
+                let batch = even_batch(train.len(), given.batch);
+                (lessons.pretrained(train, &head)?, FineTuning { seed, batch, ..given.clone() })
+            }
+        };
+        Ok(Network {
+            graph: network,
+            ground: Ground::Texts(Box::new(bags)),
+            recipe: FineTuning { from: From::Vectors, ..recipe },
+            statistics: Statistics::Frozen,
+        })
+    }
+
+    fn network_for_photos(
+        &mut self,
+        backbone: &Backbone,
+        lesson: &Lesson<'_>,
+        on: OnEvent<'_>,
+    ) -> Result<Network, ReportError> {
         let learned = lesson.train.len();
         if lesson.method == Method::Scratch {
             let of = &self.recipe.scratch;
             let recipe = of.recipe(lesson.seed, even_batch(learned, of.batch));
-            let input = of.input(&self.backbone.input);
+            let input = of.input(&backbone.input);
             return Ok(Network {
                 graph: of.network(&input, self.labels.names().len(), lesson.seed),
-                backbone: self.backbone.clone().with_input(input),
+                ground: Ground::Photos(Box::new(backbone.clone().with_input(input))),
                 recipe,
                 statistics: crate::untrained::STATISTICS,
             });
         }
         let Solved { head, .. } = self.head(lesson, on)?;
         let given = &self.recipe.fine_tuning;
-        let batch = match self.backbone.batch {
+        let batch = match backbone.batch {
             // Checked against the recipe before.
             Batch::Fixed(_) => given.batch,
             _ => even_batch(learned, given.batch),
         };
         Ok(Network {
-            graph: join(self.backbone.graph(), &head)?,
-            backbone: self.backbone.clone(),
+            graph: join(backbone.graph(), &head)?,
+            ground: Ground::Photos(Box::new(backbone.clone())),
             recipe: FineTuning { seed: lesson.seed, batch, ..given.clone() },
-            statistics: Statistics::Frozen,
+            statistics: TUNED_STATISTICS,
         })
     }
 
@@ -184,7 +242,7 @@ impl<'a> Learners<'a> {
         }
         let chosen: Vec<&Example> = lesson.train.iter().map(|&i| self.examples[i]).collect();
         let labels: Vec<usize> = chosen.iter().map(|e| e.label).collect();
-        let rows = self.features.rows.select(Axis(0), lesson.train);
+        let rows = self.features.rows.select(lesson.train).map_err(spilled)?;
         let examples = Examples::new(rows.view(), &labels, self.labels.names().len())
             .map_err(ReportError::Examples)?;
         let folds = divide(&chosen, self.recipe.folds, lesson.seed).map_err(ReportError::Split)?;
@@ -222,6 +280,10 @@ fn even_batch(examples: usize, wanted: usize) -> usize {
     let empty = |batches: usize| batches * examples.div_ceil(batches) - examples;
     let batches = (fewest..=2 * fewest).min_by_key(|&batches| empty(batches)).unwrap_or(1);
     examples.div_ceil(batches).max(1)
+}
+
+fn spilled(error: SpillError) -> ReportError {
+    ReportError::Features(error.into())
 }
 
 #[cfg(test)]

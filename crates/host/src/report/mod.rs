@@ -14,6 +14,7 @@ mod trials;
 use std::path::Path;
 use std::time::Duration;
 
+use graft_input::words::TableError;
 pub use graft_learn::ReliabilityBin;
 pub use graft_learn::curves::{
     Benefit, Check, EpochPoint, Estimate, Forecast, Forecasted, Gain, Measure, PowerLaw, SizePoint,
@@ -22,28 +23,31 @@ pub use graft_learn::curves::{
 use graft_learn::curves::{Curves, CurvesError, benefits, forecast, still_learning};
 use graft_learn::{CalibrationError, EvaluationError, ExamplesError, SplitError, TrainError};
 use graft_onnx::Architecture;
-use graft_spec::{ImageSpec, Labels};
+use graft_spec::{ImageSpec, Labels, WordsSpec};
 use serde::Serialize;
 
 pub use self::scratch::Scratch;
 pub use self::shown::{Exemplar, Shown};
 pub use self::trials::Method;
 
-use self::learners::Learners;
+use self::learners::{Learners, Source};
 use self::plan::Plan;
 use self::shown::{Judged, shown};
 use self::trials::{Trials, trials};
+use crate::answer::NOTHING_KNOWN;
 use crate::backbone::Backbone;
 use crate::digest::Digest;
 use crate::engine::{Engine, cpu_features};
 use crate::examples::{Dataset, Example};
-use crate::features::{FeatureOptions, Features, FeaturesError, features};
+use crate::features::{FeatureCost, FeatureOptions, Features, FeaturesError, features};
 use crate::finetune::{self, FineTuneError, FineTuning, SupplyError};
-use crate::graft::GraftError;
+use crate::graft::{GraftError, join_blank};
 use crate::photos::Skipped;
 use crate::progress::{Event, OnEvent};
 use crate::sides::{SidesError, sides};
-use crate::train::{data_digest, majority, note_leaks};
+use crate::texts::{TextLessons, TextRecipe, TextTask, WordsError, check_pooling, known};
+use crate::train::{TUNED_STATISTICS, data_digest, majority, note_leaks};
+use crate::vectors::VectorsError;
 
 /// Multiples of the labels that forecasts are made for.
 const FORECASTS: [f64; 2] = [2.0, 4.0];
@@ -83,9 +87,41 @@ pub enum Photos {
     LeftOut,
 }
 
+/// What examples are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// Photos, for networks.
+    Photos,
+    /// Texts, for vectors of words.
+    Texts,
+}
+
+impl About {
+    /// For people.
+    pub fn plural(self) -> &'static str {
+        match self {
+            About::Photos => "photos",
+            About::Texts => "texts",
+        }
+    }
+}
+
+/// How examples are prepared for the source.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Prepared {
+    /// A photo.
+    Photo(ImageSpec),
+    /// A text.
+    Text(WordsSpec),
+}
+
 /// What transfer bought. Field names are those of docs/json.md.
 #[derive(Debug, Serialize)]
 pub struct TransferReport {
+    /// What was learned about.
+    pub about: About,
     /// Names of the classes.
     pub labels: Vec<String>,
     /// Usable photos.
@@ -153,8 +189,8 @@ pub struct Provenance {
     pub at: String,
     /// Photos, labels and split.
     pub data_sha256: Digest,
-    /// How photos are prepared for the backbone.
-    pub input: ImageSpec,
+    /// How examples are prepared for it.
+    pub input: Prepared,
     /// The whole recipe of fine-tuning, as TOML, if there was any.
     pub fine_tuning: Option<String>,
     /// The network that learned from scratch, if one did.
@@ -178,8 +214,8 @@ pub struct ScratchFacts {
     pub architecture: &'static str,
     /// Its numbers.
     pub parameters: u64,
-    /// Width and height of its pictures.
-    pub size: [u32; 2],
+    /// Width and height of its pictures; nothing of texts.
+    pub size: Option<[u32; 2]>,
     /// Epochs.
     pub epochs: usize,
     /// Photos of a step, about.
@@ -196,29 +232,35 @@ pub enum ReportError {
     NoMethod,
     /// Sizes could not double.
     #[error(
-        "{examples} photos are left to learn from beside the held-out ones; {needed} are needed, 4 a class, for two sizes to compare"
+        "{examples} examples are left to learn from beside the held-out ones; {needed} are needed, 4 a class, for two sizes to compare"
     )]
     TooFew { examples: usize, needed: usize },
     /// The held-out part tells nothing.
-    #[error("{tested} photo is held out; 2 or more are needed to know how sure a result is")]
+    #[error("{tested} example is held out; 2 or more are needed to know how sure a result is")]
     NothingHeldOut { tested: usize },
     /// Features.
     #[error("{0}")]
     Features(#[source] FeaturesError),
+    /// Word vectors.
+    #[error("{0}")]
+    Vectors(#[source] VectorsError),
+    /// The words can't be written.
+    #[error("the words cannot be put into a table")]
+    Table(#[source] TableError),
     /// Unusable photos, in a strict run.
-    #[error("{} of {total} photos cannot be used, first {}: {}", skipped.len(), skipped[0].path.display(), skipped[0].reason)]
+    #[error("{} of {total} examples cannot be used, first {}: {}", skipped.len(), skipped[0].path.display(), skipped[0].reason)]
     Strict { skipped: Vec<Skipped>, total: usize },
     /// No usable photo at all.
-    #[error("none of {total} photos can be used, first {}: {}", first.path.display(), first.reason)]
+    #[error("none of {total} examples can be used, first {}: {}", first.path.display(), first.reason)]
     NoPhotos { total: usize, first: Skipped },
     /// A class lost all its photos.
-    #[error("class {label:?} has {count} usable photo to learn from; 2 or more are needed")]
+    #[error("class {label:?} has {count} usable example to learn from; 2 or more are needed")]
     NothingToLearn { label: String, count: usize },
     /// The held-out part.
     #[error("{0}")]
     Sides(#[from] SidesError),
     /// Smaller sets.
-    #[error("the photos cannot be divided into smaller sets")]
+    #[error("the examples cannot be divided into smaller sets")]
     Split(#[source] SplitError),
     /// Features that can't be learned from.
     #[error("the features cannot be learned from")]
@@ -244,6 +286,16 @@ pub enum ReportError {
     /// The event sink said so.
     #[error("stopped")]
     Cancelled,
+}
+
+impl From<WordsError> for ReportError {
+    fn from(error: WordsError) -> ReportError {
+        match error {
+            WordsError::Cancelled => ReportError::Cancelled,
+            WordsError::Vectors(error) => ReportError::Vectors(error),
+            WordsError::Table(error) => ReportError::Table(error),
+        }
+    }
 }
 
 impl From<FineTuneError> for ReportError {
@@ -272,14 +324,103 @@ pub fn report(
     if recipe.methods.is_empty() {
         return Err(ReportError::NoMethod);
     }
-    if recipe.methods.contains(&Method::FineTuned) {
-        finetune::check(backbone, &recipe.fine_tuning)?;
-    }
     let all: Vec<&Example> = dataset.examples.iter().collect();
-    plan(&all, labels, recipe)?;
+    let (_, planned) = plan(&all, labels, recipe)?;
+    if recipe.methods.contains(&Method::FineTuned) {
+        let classes = labels.names().len();
+        finetune::check(&finetune::Outline {
+            backbone,
+            joined: &join_blank(backbone.graph(), backbone.feature_length, classes)?,
+            recipe: &recipe.fine_tuning,
+            statistics: TUNED_STATISTICS,
+            examples: planned.train.len(),
+            checkpoints: None,
+        })?;
+    }
 
-    let made = usable_features(engine, backbone, dataset, recipe, options, on)?;
-    let usable: Vec<&Example> = made.usable.iter().map(|&i| &dataset.examples[i]).collect();
+    let features = usable_features(engine, backbone, dataset, recipe, options, on)?;
+    let usable = features.usable.iter().map(|&i| &dataset.examples[i]).collect();
+    let material =
+        Material { source: Source::Photos(backbone), usable, features, texts: None, labels };
+    of_material(engine, material, recipe, options, on)
+}
+
+/// The same of a task about texts. What `recipe` says of networks means nothing, and
+/// `options` keep nothing.
+pub fn report_texts(
+    engine: &Engine,
+    task: &TextTask<'_>,
+    recipe: &ReportRecipe,
+    text_recipe: &TextRecipe,
+    options: &FeatureOptions,
+    on: OnEvent<'_>,
+) -> Result<TransferReport, ReportError> {
+    let TextTask { vectors, texts, labels } = *task;
+    if recipe.methods.is_empty() {
+        return Err(ReportError::NoMethod);
+    }
+    if recipe.methods.iter().any(|&method| method != Method::Frozen) {
+        check_pooling(text_recipe.pooling)?;
+        finetune::check_for_texts(&recipe.fine_tuning)?;
+    }
+    let all: Vec<&Example> = texts.dataset.examples.iter().collect();
+    plan(&all, labels, recipe)?;
+    let contents: Vec<&str> = texts.texts.iter().map(String::as_str).collect();
+    let known = known(vectors, &contents, text_recipe, on)?;
+    let kept: Vec<usize> = (0..all.len()).filter(|&i| known[i]).collect();
+    let unknown = all.iter().zip(&known).filter(|(_, known)| !**known);
+    let unknown = unknown.map(|(example, _)| Skipped {
+        path: example.path.clone(),
+        reason: NOTHING_KNOWN.to_owned(),
+    });
+    let skipped: Vec<Skipped> = texts.skipped.iter().cloned().chain(unknown).collect();
+    let total = all.len() + texts.skipped.len();
+    match skipped.first() {
+        Some(first) if kept.is_empty() => {
+            return Err(ReportError::NoPhotos { total, first: first.clone() });
+        }
+        Some(_) if recipe.strict => return Err(ReportError::Strict { skipped, total }),
+        _ => {}
+    }
+    let usable: Vec<&Example> = kept.iter().map(|&i| all[i]).collect();
+    let contents: Vec<&str> = kept.iter().map(|&i| contents[i]).collect();
+    let (_, sides) = plan(&usable, labels, recipe)?;
+    let (lessons, rows) =
+        TextLessons::new(vectors, contents.clone(), &sides.train, text_recipe, on)?;
+    let features = Features {
+        rows: rows.into(),
+        photos: contents.iter().map(|text| Digest::of(text.as_bytes())).collect(),
+        usable: kept,
+        skipped,
+        batch: 1,
+        cost: FeatureCost::default(),
+    };
+    let source = Source::Texts(&lessons);
+    let material = Material { source, usable, features, texts: Some(contents), labels };
+    of_material(engine, material, recipe, options, on)
+}
+
+/// What is learned from.
+struct Material<'a> {
+    source: Source<'a>,
+    usable: Vec<&'a Example>,
+    features: Features,
+    texts: Option<Vec<&'a str>>,
+    labels: &'a Labels,
+}
+
+fn of_material(
+    engine: &Engine,
+    material: Material<'_>,
+    recipe: &ReportRecipe,
+    options: &FeatureOptions,
+    on: OnEvent<'_>,
+) -> Result<TransferReport, ReportError> {
+    let Material { source, usable, features: made, texts, labels } = material;
+    let about = match source {
+        Source::Photos(_) => About::Photos,
+        Source::Texts(_) => About::Texts,
+    };
     let (plan, sides) = plan(&usable, labels, recipe)?;
     // It fails for a stop alone.
     note_leaks(&made, &usable, &sides, on).map_err(|_| ReportError::Cancelled)?;
@@ -288,21 +429,24 @@ pub fn report(
     let majority = majority(&of_side(&sides.train), labels.names().len());
 
     let of = (usable.as_slice(), &made);
-    let mut learners = Learners::new(engine, backbone, of, labels, recipe, options);
+    let mut learners = Learners::new(engine, source, of, labels, recipe, options);
     let methods = recipe.methods.as_slice();
     let takes = learners.estimate(&plan, methods, on)?;
-    note(on, &what_follows(&plan, methods, takes))?;
+    note(on, &what_follows(&plan, methods, about, takes))?;
     let mut learn = |lesson: &trials::Lesson<'_>, on: OnEvent<'_>| learners.learn(lesson, on);
-    let runs = trials(&plan, methods, &class_of, &mut learn, on)?;
+    let runs = trials(&plan, (methods, about), &class_of, &mut learn, on)?;
 
-    let judged = Judged { examples: &usable, test: &plan.test, labels, majority };
+    let judged =
+        Judged { texts: texts.as_deref(), examples: &usable, test: &plan.test, labels, majority };
     let closest = runs.iter().max_by_key(|run| run.method).ok_or(ReportError::NoMethod)?;
     let of = (sides.train.len(), plan.seeds[0]);
     let shown = shown(closest.method, &closest.shown, of, &judged, recipe.photos)?;
     let baseline_accuracy = plan.test.iter().filter(|&&i| class_of[i] == majority).count() as f64
         / plan.test.len() as f64;
     let (methods, benefits) = compared(runs, recipe.seed)?;
+    let data_sha256 = data_digest(&made, &usable, &sides);
     Ok(TransferReport {
+        about,
         labels: labels.names().to_vec(),
         examples: usable.len(),
         trained: sides.train.len(),
@@ -313,9 +457,14 @@ pub fn report(
         methods,
         benefits,
         shown,
-        provenance: provenance(engine, backbone, labels, recipe, options, {
-            data_digest(&made, &usable, &sides)
-        }),
+        provenance: provenance(
+            engine,
+            (source, &sides.train),
+            labels,
+            recipe,
+            options,
+            data_sha256,
+        ),
         skipped_files: made.skipped,
     })
 }
@@ -363,7 +512,7 @@ fn usable_features(
     }
 }
 
-fn what_follows(plan: &Plan, methods: &[Method], takes: Duration) -> String {
+fn what_follows(plan: &Plan, methods: &[Method], about: About, takes: Duration) -> String {
     let words: Vec<&str> = methods.iter().map(|method| method.words()).collect();
     let seconds = takes.as_secs();
     let time = match seconds {
@@ -371,10 +520,11 @@ fn what_follows(plan: &Plan, methods: &[Method], takes: Duration) -> String {
         _ => format!("{} minutes", seconds.div_ceil(60)),
     };
     format!(
-        "{} runs follow: {}; with {} photos; {} seeds. About {time}, and what the heads take",
+        "{} runs follow: {}; with {} {}; {} seeds. About {time}, and what the heads take",
         methods.len() * plan.sizes.len() * plan.seeds.len(),
         words.join(", "),
         plan.sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(", "),
+        about.plural(),
         plan.seeds.len(),
     )
 }
@@ -409,33 +559,57 @@ fn compared(
 
 fn provenance(
     engine: &Engine,
-    backbone: &Backbone,
+    (source, train): (Source<'_>, &[usize]),
     labels: &Labels,
     recipe: &ReportRecipe,
     options: &FeatureOptions,
     data_sha256: Digest,
 ) -> Provenance {
     let with = |method: Method| recipe.methods.contains(&method);
-    Provenance {
-        model: backbone.origin.name.clone(),
-        model_sha256: backbone.origin.sha256,
-        model_licence: backbone.origin.licence.clone(),
-        at: backbone.at.clone(),
-        data_sha256,
-        input: backbone.input.clone(),
-        fine_tuning: with(Method::FineTuned).then(|| recipe.fine_tuning.to_toml()),
-        scratch: with(Method::Scratch).then(|| {
-            let of = &recipe.scratch;
+    let of = &recipe.scratch;
+    let classes = labels.names().len();
+    let (origin, at, input, architecture, parameters, size) = match source {
+        Source::Photos(backbone) => {
             let input = of.input(&backbone.input);
-            let network = of.network(&input, labels.names().len(), recipe.seed);
-            ScratchFacts {
-                architecture: Architecture::name(of.architecture),
-                parameters: network.summary().parameters,
-                size: [input.width, input.height],
-                epochs: of.epochs,
-                batch: of.batch,
-                rate: of.rate,
-            }
+            let network = of.network(&input, classes, recipe.seed);
+            (
+                &backbone.origin,
+                backbone.at.clone(),
+                Prepared::Photo(backbone.input.clone()),
+                Architecture::name(of.architecture),
+                network.summary().parameters,
+                Some([input.width, input.height]),
+            )
+        }
+        Source::Texts(lessons) => {
+            let spec = lessons.spec();
+            let numbers = lessons.moving(train) * spec.dimensions as usize;
+            let head = classes * (spec.dimensions as usize + 1);
+            (
+                lessons.origin,
+                "texts".to_owned(),
+                Prepared::Text(spec.clone()),
+                "word_vectors",
+                (numbers + head) as u64,
+                None,
+            )
+        }
+    };
+    Provenance {
+        model: origin.name.clone(),
+        model_sha256: origin.sha256,
+        model_licence: origin.licence.clone(),
+        at,
+        data_sha256,
+        input,
+        fine_tuning: with(Method::FineTuned).then(|| recipe.fine_tuning.to_toml()),
+        scratch: with(Method::Scratch).then_some(ScratchFacts {
+            architecture,
+            parameters,
+            size,
+            epochs: of.epochs,
+            batch: of.batch,
+            rate: of.rate,
         }),
         folds: recipe.folds,
         provider: options.provider.name(),

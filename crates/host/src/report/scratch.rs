@@ -33,13 +33,18 @@ impl Default for Scratch {
 }
 
 impl Scratch {
+    /// For vectors of words that begin with numbers of chance: its architecture and side
+    /// mean nothing.
+    pub fn of_vectors() -> Scratch {
+        Scratch { batch: 32, rate: 1e-2, ..Scratch::default() }
+    }
+
     /// As the backbone's, but smaller and in planes.
     pub(super) fn input(&self, backbone: &ImageSpec) -> ImageSpec {
+        let side = |side: u32| side.min(self.side);
         ImageSpec {
-            width: backbone.width.min(self.side),
-            height: backbone.height.min(self.side),
             layout: Layout::Nchw,
-            ..backbone.clone()
+            ..backbone.with_size(side(backbone.width), side(backbone.height))
         }
     }
 

@@ -18,6 +18,8 @@ const EXEMPLARS: usize = 12;
 /// The longer side of a thumbnail, twice what it is shown at: screens of phones
 /// have more pixels than they say.
 const THUMBNAIL_SIDE: u32 = 144;
+/// What is shown of a text.
+const TEXT_LETTERS: usize = 200;
 const THUMBNAIL_QUALITY: u8 = 75;
 
 /// One run, in detail.
@@ -60,10 +62,14 @@ pub struct Exemplar {
     /// JPEG, unless photos are to be left out.
     #[serde(skip)]
     pub thumbnail: Option<Vec<u8>>,
+    /// How a text begins, unless texts are to be left out; nothing of photos.
+    pub text: Option<String>,
 }
 
 /// What a run is judged by.
 pub(super) struct Judged<'a> {
+    /// Of each example, if they are texts.
+    pub(super) texts: Option<&'a [&'a str]>,
     pub(super) examples: &'a [&'a Example],
     pub(super) test: &'a [usize],
     pub(super) labels: &'a Labels,
@@ -149,12 +155,36 @@ impl Answered {
             confidence: self.confidence[0],
             runner_up: name(self.second),
             runner_up_confidence: self.confidence[1],
-            thumbnail: match photos {
-                Photos::Shown => thumbnail(path),
-                Photos::LeftOut => None,
+            thumbnail: match (photos, judged.texts) {
+                (Photos::Shown, None) => thumbnail(path),
+                (Photos::Shown, Some(_)) | (Photos::LeftOut, _) => None,
+            },
+            text: match (photos, judged.texts) {
+                (Photos::Shown, Some(texts)) => Some(beginning(texts[judged.test[self.row]])),
+                (Photos::Shown, None) | (Photos::LeftOut, _) => None,
             },
         }
     }
+}
+
+/// How a text begins, its white space as single spaces.
+fn beginning(text: &str) -> String {
+    let mut short = String::new();
+    for word in text.split_whitespace() {
+        if short.chars().count() + word.chars().count() >= TEXT_LETTERS {
+            // A word may be longer than that by itself.
+            let room = TEXT_LETTERS.saturating_sub(short.chars().count());
+            if short.is_empty() {
+                short.extend(word.chars().take(room));
+            }
+            return short + "…";
+        }
+        if !short.is_empty() {
+            short.push(' ');
+        }
+        short += word;
+    }
+    short
 }
 
 /// A small JPEG; nothing if the photo, which was read before, is gone.
@@ -172,4 +202,21 @@ fn thumbnail(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, THUMBNAIL_QUALITY).encode_image(&small).ok()?;
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beginning;
+
+    #[test]
+    fn texts_are_shortened_between_words() {
+        for (text, shown) in [
+            ("", String::new()),
+            (" a  line\nand\tanother ", "a line and another".to_owned()),
+            (&"word ".repeat(100), "word ".repeat(40).trim_end().to_owned() + "…"),
+            (&"ä".repeat(500), "ä".repeat(200) + "…"),
+        ] {
+            assert_eq!(beginning(text), shown);
+        }
+    }
 }

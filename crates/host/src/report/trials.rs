@@ -7,8 +7,8 @@ use graft_spec::Calibration;
 use ndarray::{Array2, ArrayView1};
 use serde::Serialize;
 
-use super::ReportError;
 use super::plan::Plan;
+use super::{About, ReportError};
 use crate::progress::{Event, OnEvent};
 
 /// A way to a network that answers.
@@ -66,7 +66,7 @@ pub(super) struct Trials {
 /// Runs everything, small sizes first. `labels` has the class of every example.
 pub(super) fn trials(
     plan: &Plan,
-    methods: &[Method],
+    (methods, about): (&[Method], About),
     labels: &[usize],
     learn: &mut dyn FnMut(&Lesson<'_>, OnEvent<'_>) -> Result<Learnt, ReportError>,
     on: OnEvent<'_>,
@@ -80,7 +80,8 @@ pub(super) fn trials(
         for (at, &examples) in plan.sizes.iter().enumerate() {
             for (of_seed, &seed) in plan.seeds.iter().enumerate() {
                 number += 1;
-                let name = format!("{}, {examples} photos, seed {seed}", method.words());
+                let name =
+                    format!("{}, {examples} {}, seed {seed}", method.words(), about.plural());
                 if on(Event::Source { name: &name, number, of }).is_break() {
                     return Err(ReportError::Cancelled);
                 }
@@ -163,7 +164,7 @@ mod tests {
             ControlFlow::Continue(())
         };
         let methods = [Method::Frozen, Method::Scratch];
-        let all = trials(&plan, &methods, &labels, &mut learn, &mut on).unwrap();
+        let all = trials(&plan, (&methods, About::Photos), &labels, &mut learn, &mut on).unwrap();
         assert_eq!(lessons.len(), 18);
         assert_eq!(lessons[0], (Method::Frozen, 40, 0));
         assert_eq!(lessons[17], (Method::Scratch, 160, 2));
@@ -194,7 +195,8 @@ mod tests {
         let plan = Plan::new(&examples, &(0..20).collect::<Vec<_>>(), &[30], 2, 2, &[0]).unwrap();
         let mut learn = |_: &Lesson<'_>, _: OnEvent<'_>| unreachable!("nothing is to be learned");
         let mut on = |_: Event<'_>| ControlFlow::Break(());
-        let stopped = trials(&plan, &[Method::Frozen], &[0; 40], &mut learn, &mut on);
+        let stopped =
+            trials(&plan, (&[Method::Frozen], About::Photos), &[0; 40], &mut learn, &mut on);
         assert!(matches!(stopped, Err(ReportError::Cancelled)));
     }
 }

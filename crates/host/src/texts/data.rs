@@ -81,6 +81,34 @@ impl Texts {
     }
 }
 
+/// Whether a data set is of texts, as far as it shows before it is read: JSON lines; a
+/// table with a column text and none of paths; or folders whose first file is a .txt.
+/// What can't be read is said by who opens it.
+pub fn are_texts(path: &Path) -> bool {
+    let extension = |path: &Path| {
+        path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).unwrap_or_default()
+    };
+    if path.is_dir() {
+        let files = walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name();
+        let first = files.into_iter().flatten().find(|entry| {
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            entry.file_type().is_file() && entry.depth() > 1 && !hidden
+        });
+        return first.is_some_and(|entry| extension(entry.path()) == "txt");
+    }
+    let delimiter = match extension(path).as_str() {
+        "jsonl" | "ndjson" => return true,
+        "csv" => b',',
+        "tsv" => b'\t',
+        _ => return false,
+    };
+    let reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_path(path);
+    let Ok(mut reader) = reader else { return false };
+    let has = |header: &csv::StringRecord, name| header.iter().any(|column| column == name);
+    reader.headers().is_ok_and(|header| has(header, "text") && !has(header, "path"))
+}
+
 fn folder(root: &Path) -> Result<Texts, DatasetError> {
     let dataset = Dataset::open(root)?;
     let read = |path: &PathBuf| match std::fs::read(path) {

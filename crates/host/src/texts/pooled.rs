@@ -3,8 +3,8 @@
 use graft_input::words::{Counts, TextPreparer};
 use ndarray::Array2;
 
+use super::words::WordsError;
 use crate::progress::{Event, OnEvent, Stage};
-use crate::train::RunError;
 
 /// A row a text, and what was in it.
 pub(super) struct Pooled {
@@ -12,23 +12,32 @@ pub(super) struct Pooled {
     pub(super) counts: Vec<Counts>,
 }
 
-pub(super) fn pooled(
+pub(super) fn pooled<T: AsRef<str>>(
     preparer: &mut TextPreparer<&[u8]>,
-    texts: &[String],
+    texts: &[T],
     on: OnEvent<'_>,
-) -> Result<Pooled, RunError> {
+) -> Result<Pooled, WordsError> {
     let begin = Event::Begin { stage: Stage::Texts, total: Some(texts.len() as u64) };
     if on(begin).is_break() {
-        return Err(RunError::Cancelled);
+        return Err(WordsError::Cancelled);
     }
     let mut rows = Array2::zeros((texts.len(), preparer.spec().feature_length()));
     let mut counts = Vec::with_capacity(texts.len());
     for (done, (mut row, text)) in (1..).zip(rows.outer_iter_mut().zip(texts)) {
-        counts.push(preparer.fill(text, row.as_slice_mut().expect("rows are contiguous")));
+        let row = row.as_slice_mut().expect("rows are contiguous");
+        counts.push(preparer.fill(text.as_ref(), row));
         if on(Event::Advance { done }).is_break() {
-            return Err(RunError::Cancelled);
+            return Err(WordsError::Cancelled);
         }
     }
     let _ = on(Event::End);
     Ok(Pooled { rows, counts })
+}
+
+/// Share of the words of some texts that were not known.
+pub(super) fn unknown_share(counts: &[Counts], of: &[usize]) -> f64 {
+    let sum =
+        |each: fn(&Counts) -> u32| -> u64 { of.iter().map(|&i| u64::from(each(&counts[i]))).sum() };
+    let (tokens, known) = (sum(|c| c.tokens), sum(|c| c.known));
+    if tokens == 0 { 0.0 } else { (tokens - known) as f64 / tokens as f64 }
 }

@@ -4,21 +4,23 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use graft_input::words::{Counts, TablePrecision, TextPreparer, WordTable};
+use graft_input::words::{Counts, TablePrecision};
 use graft_onnx::Graph;
-use graft_spec::{Labels, Pooling, WordsSpec};
+use graft_spec::{Labels, Pooling};
 use ndarray::Axis;
 use serde::Serialize;
 
 use super::Texts;
-use super::common::Common;
-use super::pooled::{Pooled, pooled};
-use super::vocabulary::Vocabulary;
+use super::common_direction::Common;
+use super::pooled::{Pooled, unknown_share};
+use super::tune::{self, Tune};
+use super::words::{MAX_BYTES, Words};
 use crate::answer::NOTHING_KNOWN;
 use crate::digest::Digest;
 use crate::engine::Engine;
 use crate::examples::Example;
 use crate::features::{FeatureCost, Features};
+use crate::finetune;
 use crate::graft::{Subject, join};
 use crate::photos::Skipped;
 use crate::progress::{Event, OnEvent};
@@ -27,7 +29,7 @@ use crate::sides::{Sides, sides};
 use crate::train::{
     Learned, Outcome, Recipe, Run, RunError, Source, check_classes, conclude, learn, note_leaks,
 };
-use crate::vectors::{VectorsError, VectorsFile};
+use crate::vectors::VectorsFile;
 
 /// How texts become rows, beside [`Recipe`].
 #[derive(Clone, Copy, Debug)]
@@ -75,16 +77,13 @@ pub struct TextFacts {
     pub vectors_seconds: f64,
 }
 
-/// No text is looked at beyond: a page of a book is some 2,000 bytes.
-const MAX_BYTES: u32 = 1 << 16;
-
 /// From here on a person should know that the vectors are of another world.
 const MANY_UNKNOWN: f64 = 0.2;
 
 const UNKNOWN_SHOWN: usize = 20;
 
 /// What the network's input is called.
-const INPUT: &str = "texts";
+pub(super) const INPUT: &str = "texts";
 
 /// What is learned, and from what.
 #[derive(Clone, Copy, Debug)]
@@ -97,26 +96,36 @@ pub struct TextTask<'a> {
     pub labels: &'a Labels,
 }
 
-/// Trains a head on texts and grafts it onto a table of words.
+/// Trains a head on texts and grafts it onto a table of words; `threads` are those of
+/// tuning the vectors.
 pub fn train_texts(
     engine: &Engine,
-    provider: &Provider,
+    (provider, threads): (&Provider, usize),
     task: &TextTask<'_>,
     recipe: &Recipe,
     text_recipe: &TextRecipe,
     on: OnEvent<'_>,
 ) -> Result<(Run, TextFacts), RunError> {
     let TextTask { vectors, texts, labels } = *task;
+    if let Some((fine_tuning, _)) = &recipe.fine_tuning {
+        tune::check(fine_tuning, text_recipe.pooling).map_err(RunError::FineTune)?;
+    }
     let all: Vec<&Example> = texts.dataset.examples.iter().collect();
     refuse(&texts.skipped, all.len() + texts.skipped.len(), recipe.strict)?;
     let planned = sides(&all, recipe.test_share, recipe.folds, recipe.seed)?;
     check_classes(labels, &all, &planned, texts.skipped.len())?;
+    if let Some((fine_tuning, _)) = &recipe.fine_tuning {
+        finetune::split(&all, &planned.train, labels, fine_tuning).map_err(RunError::FineTune)?;
+    }
     note_lone(labels, &all, on)?;
 
     // The words of held-out texts must not travel: texts that come later have none
     // of theirs in the table either.
     let learned_from: Vec<&str> = planned.train.iter().map(|&i| texts.texts[i].as_str()).collect();
-    let words = Words::of(task, &learned_from, text_recipe, on)?;
+    let words = Words::of(vectors, &learned_from, text_recipe, on)?;
+    if words.vocabulary.vectors.is_empty() {
+        return Err(nothing_known(task));
+    }
     let start = Instant::now();
     let table = words.table(text_recipe.precision)?;
     let Pooled { rows, counts } = words.pooled(&table, &texts.texts, on)?;
@@ -131,7 +140,7 @@ pub fn train_texts(
     check_classes(labels, &usable, &sides, skipped.len())?;
     let wall = start.elapsed();
     let mut features = Features {
-        rows: rows.select(Axis(0), &known),
+        rows: rows.select(Axis(0), &known).into(),
         photos: known.iter().map(|&i| Digest::of(texts.texts[i].as_bytes())).collect(),
         usable: known,
         skipped,
@@ -164,20 +173,47 @@ pub fn train_texts(
     if let Some(common) = common {
         trained.head = common.fold_into(trained.head);
     }
-    if text_recipe.precision != TablePrecision::F32 {
-        let table = words.table(TablePrecision::F32)?;
-        let rows = words.pooled(&table, &texts.texts, on)?.rows;
-        let rows = rows.select(Axis(0), &features.usable);
-        let mut exact = Features { rows, ..features.clone() };
-        take_common_out(&mut exact, &sides, text_recipe.pooling);
-        let (_, _, evaluation) = learn(&exact, &usable, &sides, labels, recipe, on)?;
-        facts.f32_accuracy = Some(evaluation.accuracy);
-    }
-    let head_seconds = start.elapsed().as_secs_f64();
+    let (table, outcome, head_seconds) = match &recipe.fine_tuning {
+        None => {
+            if text_recipe.precision != TablePrecision::F32 {
+                let table = words.table(TablePrecision::F32)?;
+                let rows = words.pooled(&table, &texts.texts, on)?.rows;
+                let rows = rows.select(Axis(0), &features.usable);
+                let mut exact = features.with_rows(rows);
+                take_common_out(&mut exact, &sides, text_recipe.pooling);
+                let (_, _, evaluation) = learn(&exact, &usable, &sides, labels, recipe, on)?;
+                facts.f32_accuracy = Some(evaluation.accuracy);
+            }
+            let joined = join(&Graph::rows(INPUT, words.spec.feature_length()), &trained.head)?;
+            let outcome = Outcome { joined, calibration, evaluation, tuning: None };
+            (table, outcome, start.elapsed().as_secs_f64())
+        }
+        Some((fine_tuning, checkpoints)) => {
+            let head_seconds = start.elapsed().as_secs_f64();
+            let usable_texts: Vec<&str> =
+                features.usable.iter().map(|&i| texts.texts[i].as_str()).collect();
+            let tune = Tune {
+                engine,
+                provider,
+                threads,
+                words: &words,
+                texts: &usable_texts,
+                usable: &usable,
+                features: &features,
+                sides: &sides,
+                labels,
+                recipe,
+                text_recipe,
+                probe: &trained,
+            };
+            let tuned = tune::tune(&tune, evaluation, (fine_tuning, checkpoints), on)?;
+            facts.f32_accuracy = tuned.f32_accuracy;
+            (tuned.table, tuned.outcome, head_seconds)
+        }
+    };
 
     let Words { spec, .. } = &words;
     let feature_length = spec.feature_length();
-    let joined = join(&Graph::rows(INPUT, feature_length), &trained.head)?;
     let source = Source {
         origin: &vectors.origin,
         at: INPUT,
@@ -194,60 +230,8 @@ pub fn train_texts(
         head_seconds,
         words: recipe_words(text_recipe),
     };
-    let outcome = Outcome { joined, calibration, evaluation, tuning: None };
     let run = conclude(engine, provider, &source, recipe, learned, outcome, on)?;
     Ok((run, facts))
-}
-
-/// The words that travel, and what is done with them.
-struct Words {
-    vocabulary: Vocabulary,
-    weights: Vec<f32>,
-    spec: WordsSpec,
-    seconds: f64,
-}
-
-impl Words {
-    fn of(
-        task: &TextTask<'_>,
-        learned_from: &[&str],
-        recipe: &TextRecipe,
-        on: OnEvent<'_>,
-    ) -> Result<Words, RunError> {
-        let start = Instant::now();
-        let vocabulary = Vocabulary::of(task.vectors, learned_from, recipe.other_words, on)
-            .map_err(of_vectors)?;
-        if vocabulary.vectors.is_empty() {
-            return Err(nothing_known(task));
-        }
-        let weights = match recipe.pooling {
-            Pooling::Weighted => vocabulary.weights(learned_from),
-            Pooling::Mean | Pooling::MaxMean => vec![1.0; vocabulary.vectors.len()],
-        };
-        let spec = WordsSpec {
-            tokens: vocabulary.tokens,
-            pooling: recipe.pooling,
-            dimensions: vocabulary.vectors.dimensions() as u32,
-            max_bytes: MAX_BYTES,
-        };
-        Ok(Words { vocabulary, weights, spec, seconds: start.elapsed().as_secs_f64() })
-    }
-
-    fn table(&self, precision: TablePrecision) -> Result<Vec<u8>, RunError> {
-        Ok(self.vocabulary.table(&self.weights, precision)?)
-    }
-
-    fn pooled(&self, table: &[u8], texts: &[String], on: OnEvent<'_>) -> Result<Pooled, RunError> {
-        let mut preparer = TextPreparer::new(&self.spec, WordTable::parse(table)?)?;
-        pooled(&mut preparer, texts, on)
-    }
-}
-
-fn of_vectors(error: VectorsError) -> RunError {
-    match error {
-        VectorsError::Cancelled => RunError::Cancelled,
-        other => RunError::Vectors(other),
-    }
 }
 
 fn nothing_known(task: &TextTask<'_>) -> RunError {
@@ -255,7 +239,7 @@ fn nothing_known(task: &TextTask<'_>) -> RunError {
     RunError::NothingKnown { total: task.texts.texts.len(), vectors }
 }
 
-fn refuse(skipped: &[Skipped], total: usize, strict: bool) -> Result<(), RunError> {
+pub(super) fn refuse(skipped: &[Skipped], total: usize, strict: bool) -> Result<(), RunError> {
     if strict && !skipped.is_empty() {
         return Err(RunError::Strict { skipped: skipped.to_vec(), total });
     }
@@ -263,7 +247,7 @@ fn refuse(skipped: &[Skipped], total: usize, strict: bool) -> Result<(), RunErro
 }
 
 /// Those of which no word is known.
-fn unknown_texts(
+pub(super) fn unknown_texts(
     all: &[&Example],
     counts: &[Counts],
     on: OnEvent<'_>,
@@ -279,7 +263,7 @@ fn unknown_texts(
 }
 
 /// The same sides of those that are left, `known`.
-fn among(planned: &Sides, known: &[usize]) -> Sides {
+pub(super) fn among(planned: &Sides, known: &[usize]) -> Sides {
     let places: HashMap<usize, usize> = known.iter().enumerate().map(|(at, &i)| (i, at)).collect();
     let left = |side: &[usize]| side.iter().filter_map(|i| places.get(i).copied()).collect();
     let folds = planned.train.iter().zip(&planned.folds);
@@ -292,30 +276,34 @@ fn among(planned: &Sides, known: &[usize]) -> Sides {
 }
 
 /// Takes out what weighted rows of all texts learned from have in common.
-fn take_common_out(features: &mut Features, sides: &Sides, pooling: Pooling) -> Option<Common> {
+pub(super) fn take_common_out(
+    features: &mut Features,
+    sides: &Sides,
+    pooling: Pooling,
+) -> Option<Common> {
     let weighted = pooling == Pooling::Weighted;
-    let common = weighted.then(|| Common::of(&features.rows.select(Axis(0), &sides.train)));
-    if let Some(common) = &common {
-        common.remove(&mut features.rows);
+    if !weighted {
+        return None;
     }
-    common
+    let mut rows = features.rows.view().to_owned();
+    let common = Common::of(&rows.select(Axis(0), &sides.train));
+    common.remove(&mut rows);
+    features.rows = rows.into();
+    Some(common)
 }
 
-fn unknown_share(counts: &[Counts], side: &[usize]) -> f64 {
-    let sum =
-        |of: fn(&Counts) -> u32| -> u64 { side.iter().map(|&i| u64::from(of(&counts[i]))).sum() };
-    let (tokens, known) = (sum(|c| c.tokens), sum(|c| c.known));
-    if tokens == 0 { 0.0 } else { (tokens - known) as f64 / tokens as f64 }
-}
-
-fn note(text: &str, on: OnEvent<'_>) -> Result<(), RunError> {
+pub(super) fn note(text: &str, on: OnEvent<'_>) -> Result<(), RunError> {
     match on(Event::Note(text)) {
         ControlFlow::Break(()) => Err(RunError::Cancelled),
         ControlFlow::Continue(()) => Ok(()),
     }
 }
 
-fn note_lone(labels: &Labels, all: &[&Example], on: OnEvent<'_>) -> Result<(), RunError> {
+pub(super) fn note_lone(
+    labels: &Labels,
+    all: &[&Example],
+    on: OnEvent<'_>,
+) -> Result<(), RunError> {
     let mut counts = vec![0usize; labels.names().len()];
     all.iter().for_each(|example| counts[example.label] += 1);
     for (label, _) in labels.names().iter().zip(counts).filter(|(_, count)| *count == 1) {
@@ -346,7 +334,7 @@ fn note_unknown(facts: &TextFacts, name: &str, on: OnEvent<'_>) -> Result<(), Ru
     Ok(())
 }
 
-fn precision_word(precision: TablePrecision) -> &'static str {
+pub(super) fn precision_word(precision: TablePrecision) -> &'static str {
     match precision {
         TablePrecision::F32 => "f32",
         TablePrecision::F16 => "f16",
@@ -356,12 +344,13 @@ fn precision_word(precision: TablePrecision) -> &'static str {
 
 fn recipe_words(recipe: &TextRecipe) -> BTreeMap<String, String> {
     let pooling = match recipe.pooling {
-        Pooling::Mean => "mean",
-        Pooling::Weighted => "weighted",
-        Pooling::MaxMean => "max_mean",
+        Pooling::Mean => "mean".to_owned(),
+        Pooling::Weighted => "weighted".to_owned(),
+        Pooling::MaxMean => "max_mean".to_owned(),
+        Pooling::Last(words) => format!("last {words}"),
     };
     [
-        ("pooling", pooling.to_owned()),
+        ("pooling", pooling),
         ("table_precision", precision_word(recipe.precision).to_owned()),
         ("other_words", recipe.other_words.to_string()),
     ]

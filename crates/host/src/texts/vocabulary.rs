@@ -5,20 +5,23 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use graft_input::words::{MAX_WORD_BYTES, TableError, TablePrecision, look_up, write_table};
+use graft_learn::SplitMix64;
 use graft_spec::Tokeniser;
 use graft_words::WordVectors;
 
+use crate::digest::Digest;
 use crate::progress::OnEvent;
+use crate::untrained::normal;
 use crate::vectors::{VectorsError, VectorsFile};
 
 /// Vectors of the words that travel.
-pub(super) struct Vocabulary {
-    pub(super) vectors: WordVectors,
-    pub(super) tokens: Tokeniser,
+pub(crate) struct Vocabulary {
+    pub(crate) vectors: WordVectors,
+    pub(crate) tokens: Tokeniser,
     /// Of them words of the texts.
-    pub(super) of_task: usize,
+    pub(crate) of_task: usize,
     /// In the file.
-    pub(super) of_file: u64,
+    pub(crate) of_file: u64,
 }
 
 /// After so many words it is known whether a file has capitals: files begin with
@@ -28,9 +31,12 @@ const LOOKED_AT: usize = 10_000;
 /// Smooth inverse frequency's constant, the paper's.
 const SMOOTH: f64 = 1e-3;
 
+/// Keeps vectors of chance apart from other draws of the same seed.
+const VECTORS: u64 = u64::from_be_bytes(*b"vectors ");
+
 impl Vocabulary {
     /// Streams the file and keeps the words of `texts` and the first `others`.
-    pub(super) fn of(
+    pub(crate) fn of(
         file: &VectorsFile,
         texts: &[&str],
         others: usize,
@@ -56,9 +62,33 @@ impl Vocabulary {
         Ok(Vocabulary { vectors, tokens, of_task, of_file: summary.words })
     }
 
+    /// Every word of the texts with numbers of chance, of mean 0 and variance 1: what a
+    /// word gets follows from the seed and the word alone.
+    pub(super) fn random(dimensions: usize, texts: &[&str], seed: u64) -> Vocabulary {
+        let tokens = Tokeniser::Words { lowercase: true };
+        let (mut vectors, mut lowered) = (WordVectors::default(), String::new());
+        let mut vector = vec![0.0; dimensions];
+        for text in texts {
+            let keep = |word: &str, _| {
+                if word.len() <= MAX_WORD_BYTES && vectors.index(word).is_none() {
+                    let digest = Digest::of(word.as_bytes()).0;
+                    let of_word =
+                        u64::from_le_bytes(digest.first_chunk().copied().unwrap_or([0; 8]));
+                    let mut random = SplitMix64::of(&[seed, VECTORS, of_word]);
+                    vector.fill_with(|| normal(&mut random));
+                    let _ = vectors.keep(word, &vector);
+                }
+            };
+            // Found whole, whatever it is: no word is taken apart.
+            look_up(text, tokens, &mut lowered, |_| Some(()), keep);
+        }
+        let of_task = vectors.len();
+        Vocabulary { vectors, tokens, of_task, of_file: of_task as u64 }
+    }
+
     /// Smooth inverse frequency of each word, a / (a + p): p is its share of the
     /// texts' words, and 0 where it is in none.
-    pub(super) fn weights(&self, texts: &[&str]) -> Vec<f32> {
+    pub(crate) fn weights(&self, texts: &[&str]) -> Vec<f32> {
         let mut counts = vec![0u64; self.vectors.len()];
         let (mut total, mut lowered) = (0u64, String::new());
         for text in texts {
@@ -79,8 +109,21 @@ impl Vocabulary {
         counts.iter().map(weight).collect()
     }
 
+    /// The same words with other vectors for some of them: those at `places`, in the
+    /// rows of `vectors`.
+    pub(super) fn with_vectors(&self, places: &[usize], vectors: &[f32]) -> Vocabulary {
+        let dimensions = self.vectors.dimensions();
+        let rows: HashMap<usize, &[f32]> =
+            places.iter().copied().zip(vectors.chunks_exact(dimensions)).collect();
+        let mut others = WordVectors::default();
+        for (place, (word, vector)) in self.vectors.iter().enumerate() {
+            let _ = others.keep(word, rows.get(&place).copied().unwrap_or(vector));
+        }
+        Vocabulary { vectors: others, ..*self }
+    }
+
     /// Words of texts that it lacks, the most frequent first, `most` at most.
-    pub(super) fn unknown(&self, texts: &[&str], most: usize) -> Vec<String> {
+    pub(crate) fn unknown(&self, texts: &[&str], most: usize) -> Vec<String> {
         let (mut unknown, mut lowered) = (HashMap::<String, u64>::new(), String::new());
         for text in texts {
             let find = |word: &str| self.vectors.index(word);
@@ -99,13 +142,13 @@ impl Vocabulary {
     }
 
     /// Capitals mean nothing.
-    pub(super) fn lowercase(&self) -> bool {
+    pub(crate) fn lowercase(&self) -> bool {
         let Tokeniser::Words { lowercase } = self.tokens;
         lowercase
     }
 
     /// The words, with these weights, as a bundle carries them.
-    pub(super) fn table(
+    pub(crate) fn table(
         &self,
         weights: &[f32],
         precision: TablePrecision,

@@ -25,7 +25,8 @@ pub struct Counts {
     /// How many of them the table has. If there are none, the features are zero
     /// and the answer is unknown.
     pub known: u32,
-    /// Bytes at the end of the text that were left out.
+    /// Bytes at the end of the text, or at the beginning where the last words count,
+    /// that were left out.
     pub cut_bytes: usize,
 }
 
@@ -63,15 +64,16 @@ impl<B: AsRef<[u8]>> TextPreparer<B> {
     pub fn fill(&mut self, text: &str, features: &mut [f32]) -> Counts {
         let TextPreparer { spec, table, lowered } = self;
         assert_eq!(features.len(), spec.feature_length(), "the features of one text");
-        let kept = text.floor_char_boundary(spec.max_bytes as usize);
-        let mut counts = Counts { cut_bytes: text.len() - kept, ..Counts::default() };
+        let kept = kept(text, spec);
+        let mut counts = Counts { cut_bytes: text.len() - kept.len(), ..Counts::default() };
         features.fill(0.0);
         let (largest, mean) = match spec.pooling {
             Pooling::Mean | Pooling::Weighted => features.split_at_mut(0),
             Pooling::MaxMean => features.split_at_mut(spec.dimensions as usize),
+            Pooling::Last(_) => return fill_last(spec, table, lowered, kept, counts, features),
         };
         let find = |word: &str| table.lookup(word);
-        look_up(&text[..kept], spec.tokens, lowered, find, |_, found| {
+        look_up(kept, spec.tokens, lowered, find, |_, found| {
             counts.tokens += 1;
             let Some(index) = found else { return };
             counts.known += 1;
@@ -85,6 +87,7 @@ impl<B: AsRef<[u8]>> TextPreparer<B> {
                     }
                     table.add_row(index, 1.0, mean);
                 }
+                Pooling::Last(_) => unreachable!("the last rows are not added up"),
             }
         });
         if counts.known > 0 {
@@ -93,4 +96,51 @@ impl<B: AsRef<[u8]>> TextPreparer<B> {
         }
         counts
     }
+}
+
+/// As much of a text as is looked at.
+fn kept<'t>(text: &'t str, spec: &WordsSpec) -> &'t str {
+    let most = spec.max_bytes as usize;
+    match spec.pooling {
+        Pooling::Last(_) => &text[text.ceil_char_boundary(text.len().saturating_sub(most))..],
+        Pooling::Mean | Pooling::Weighted | Pooling::MaxMean => {
+            &text[..text.floor_char_boundary(most)]
+        }
+    }
+}
+
+/// The rows of the last words, the last one's first. How many words there are is not
+/// known before the end, so each takes the place of the one that is too many then, and
+/// all of them are turned at the end.
+fn fill_last<B: AsRef<[u8]>>(
+    spec: &WordsSpec,
+    table: &WordTable<B>,
+    lowered: &mut String,
+    text: &str,
+    mut counts: Counts,
+    features: &mut [f32],
+) -> Counts {
+    let dimensions = spec.dimensions as usize;
+    let places = features.len() / dimensions;
+    let mut place = 0_usize;
+    look_up(
+        text,
+        spec.tokens,
+        lowered,
+        |word| table.lookup(word),
+        |_, found| {
+            counts.tokens += 1;
+            place = place.checked_sub(1).unwrap_or(places - 1);
+            let row = &mut features[place * dimensions..][..dimensions];
+            match found {
+                Some(index) => {
+                    counts.known += 1;
+                    table.row(index, row);
+                }
+                None => row.fill(0.0),
+            }
+        },
+    );
+    features.rotate_left(place * dimensions);
+    counts
 }

@@ -104,7 +104,9 @@ pub fn benefits(transfer: &Curves, scratch: &Curves) -> Result<Vec<Gain>, Curves
                 .zip(&theirs)
                 .map(|(a, b)| a.iter().zip(b).map(|(a, b)| a - b).collect())
                 .collect();
-            let gain = contrast(&differences);
+            // With few seeds the interval is wider than anything that could be measured.
+            let ([low_a, high_a], [low_b, high_b]) = (range(&a), range(&b));
+            let gain = contrast(&differences).within([low_a - high_b, high_a - low_b]);
             let (transfer, scratch) = (contrast(&ours).value, contrast(&theirs).value);
             let verdict = Verdict::of(&gain);
             Some(Gain { benefit, measure, transfer, scratch, gain, verdict })
@@ -163,6 +165,14 @@ fn slope_weights(x: &[f64]) -> Option<Vec<f64>> {
     let mean = x.iter().sum::<f64>() / x.len() as f64;
     let squares: f64 = x.iter().map(|x| (x - mean) * (x - mean)).sum();
     (squares > 0.0).then(|| x.iter().map(|x| (x - mean) / squares).collect())
+}
+
+/// Between what a measure can be: an accuracy is 0 to 1.
+fn range(weights: &Weights) -> [f64; 2] {
+    let sum = |keep: fn(f64) -> bool| -> f64 {
+        weights.iter().map(|&(_, _, weight)| weight).filter(|&weight| keep(weight)).sum()
+    };
+    [sum(|weight| weight < 0.0), sum(|weight| weight > 0.0)]
 }
 
 /// The measurement of each photo.

@@ -14,6 +14,13 @@ pub struct Estimate {
     pub interval: [f64; 2],
 }
 
+impl Estimate {
+    /// Of something that lies in this range, whatever was measured.
+    pub(super) fn within(self, [low, high]: [f64; 2]) -> Estimate {
+        Estimate { interval: self.interval.map(|bound| bound.clamp(low, high)), ..self }
+    }
+}
+
 /// A mean over seeds and photos: `rows` has one row a seed with a value a photo,
 /// in the same order of photos. What is compared photo by photo and seed by seed
 /// goes in as differences, so what both sides share drops out.

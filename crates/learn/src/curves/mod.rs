@@ -244,6 +244,26 @@ mod tests {
         check(vec![trial(0, 8, &[&[1]])], "1 and 1 photos");
     }
 
+    /// Two seeds that say the opposite: 12.7 standard errors are 1300 points.
+    #[test]
+    fn no_interval_is_wider_than_what_can_be_measured() {
+        let of = |seed, few: u8, many: u8| {
+            let row = |r: u8| [r; 4];
+            let (before, after) = (row(0), row(few));
+            let (late, last) = (row(0), row(many));
+            [trial(seed, 8, &[&before, &after]), trial(seed, 16, &[&late, &last])]
+        };
+        let transfer = Curves::new([of(0, 1, 1), of(1, 0, 0)].concat()).unwrap();
+        let scratch = Curves::new([of(0, 0, 0), of(1, 1, 1)].concat()).unwrap();
+        let gains = benefits(&transfer, &scratch).unwrap();
+        let interval =
+            |measure| gains.iter().find(|gain| gain.measure == measure).unwrap().gain.interval;
+        assert_eq!(interval(Measure::FewestExamples), [-1.0, 1.0]);
+        // A line through two points rises by 1 at the most, and so falls the other.
+        assert_eq!(interval(Measure::PerEpoch), [-2.0, 2.0]);
+        assert_eq!(interval(Measure::PerDoubling), [0.0, 0.0]);
+    }
+
     #[test]
     fn accuracies_are_means_over_seeds() {
         let curves = Curves::new(vec![

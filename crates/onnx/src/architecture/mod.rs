@@ -2,11 +2,15 @@
 //! one's own. They are written as exporters write theirs, so that they are cut,
 //! grafted and tuned like any other.
 
+mod bag;
 mod layers;
+mod next_word;
 mod pixels;
 mod rows;
 
+pub use bag::VECTORS;
 use layers::Layers;
+pub use next_word::NextWord;
 
 use crate::graph::Graph;
 

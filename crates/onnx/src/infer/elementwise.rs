@@ -72,8 +72,12 @@ pub(super) fn requantised<'a>(call: &Call<'a, '_>) -> Vec<Fact<'a>> {
 }
 
 fn broadcast_inputs(call: &Call<'_, '_>) -> Option<Vec<Extent>> {
-    // Before opset 7 the second operand was stretched to the first.
-    if call.opset < 7 && attribute(call.node, "broadcast").is_some_and(|a| a.i() == 1) {
+    // Before opset 7 the second operand was stretched to the first, that of PRelu always.
+    let stretches = || {
+        call.node.op_type() == "PRelu"
+            || attribute(call.node, "broadcast").is_some_and(|a| a.i() == 1)
+    };
+    if call.opset < 7 && stretches() {
         return call.shape(0).map(<[_]>::to_vec);
     }
     let mut shapes = call.inputs().iter().map(|fact| (*fact)?.shape.as_deref());

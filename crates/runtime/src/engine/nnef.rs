@@ -129,12 +129,16 @@ fn check_input(model: &TypedModel, wanted: &Wanted<'_>) -> Result<(), OpenError>
             found: found.into_iter().map(str::to_owned).collect(),
         });
     }
-    let stated = model.input_fact(0).map_err(refused)?.shape.as_concrete();
-    if stated != Some(wanted.input_shape) {
-        return Err(OpenError::InputShape {
-            expected: Shape::of(wanted.input_shape),
-            found: stated.map_or(Shape(Vec::new()), Shape::of),
-        });
+    let fact = model.input_fact(0).map_err(refused)?;
+    let stated = Shape(
+        fact.shape
+            .iter()
+            .map(|size| size.to_i64().ok().and_then(|size| usize::try_from(size).ok()))
+            .collect(),
+    );
+    if stated != *wanted.input_shape {
+        let expected = wanted.input_shape.clone();
+        return Err(OpenError::InputShape { expected, found: stated });
     }
     Ok(())
 }

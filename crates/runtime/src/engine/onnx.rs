@@ -1,7 +1,7 @@
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::{Factoid, Framework, InferenceFact, InferenceModel};
 
-use super::{Outputs, Wanted, refused};
+use super::{Outputs, Wanted, input_fact, refused};
 use crate::error::{OpenError, Shape};
 use crate::operators;
 
@@ -21,7 +21,8 @@ pub(super) fn read(wanted: &Wanted<'_>) -> Result<TypedModel, OpenError> {
     check_input(&model, wanted)?;
     // Before anything is optimised: with an open batch a depthwise convolution
     // becomes a matrix product, five times as slow.
-    model.set_input_fact(0, f32::fact(wanted.input_shape).into()).map_err(refused)?;
+    let fact = input_fact(&model.symbols, wanted.input_shape);
+    model.set_input_fact(0, fact.into()).map_err(refused)?;
     if let Outputs::Named(tensors) = &wanted.outputs {
         let find = |name: &str| {
             model
@@ -51,11 +52,13 @@ fn check_input(model: &InferenceModel, wanted: &Wanted<'_>) -> Result<(), OpenEr
     }
     let stated = stated_shape(model.input_fact(0).map_err(refused)?);
     if let Some(Shape(sizes)) = &stated {
-        let agrees = sizes.len() == wanted.input_shape.len()
-            && sizes.iter().zip(wanted.input_shape).all(|(s, w)| s.is_none_or(|s| s == *w));
-        if !agrees {
+        let Shape(expected) = wanted.input_shape;
+        let agree = |(stated, wanted): (&Option<usize>, &Option<usize>)| {
+            stated.is_none_or(|stated| Some(stated) == *wanted)
+        };
+        if sizes.len() != expected.len() || !sizes.iter().zip(expected).all(agree) {
             let found = Shape(sizes.clone());
-            return Err(OpenError::InputShape { expected: Shape::of(wanted.input_shape), found });
+            return Err(OpenError::InputShape { expected: wanted.input_shape.clone(), found });
         }
     }
     Ok(())

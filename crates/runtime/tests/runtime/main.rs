@@ -24,6 +24,7 @@ fn changed(change: impl FnOnce(&mut Contents<'_>)) -> Vec<u8> {
         labels: bundle.labels().clone(),
         models: vec![ModelPart { bytes: form.model, references: form.references.clone() }],
         words: None,
+        tokenizer: None,
         provenance: None,
     };
     change(&mut contents);

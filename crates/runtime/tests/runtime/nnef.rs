@@ -27,8 +27,15 @@ fn with_nnef(model: &[u8]) -> Vec<u8> {
     let part = |bytes| ModelPart { bytes, references: onnx.references.clone() };
     let labels = bundle.labels().clone();
     let models = vec![part(model), part(onnx.model)];
-    graft_bundle::write(&Contents { manifest, labels, models, words: None, provenance: None })
-        .unwrap()
+    graft_bundle::write(&Contents {
+        manifest,
+        labels,
+        models,
+        words: None,
+        tokenizer: None,
+        provenance: None,
+    })
+    .unwrap()
 }
 
 #[test]

@@ -14,6 +14,9 @@ use crate::TINY;
 /// Written by fixtures/make_words.py, with ONNX Runtime's answers.
 const WORDS: &[u8] = include_bytes!("../fixtures/words.graft");
 
+/// Written by fixtures/make_next_word.py, with ONNX Runtime's answers.
+const NEXT_WORD: &[u8] = include_bytes!("../fixtures/next_word.graft");
+
 static BUNDLE: LazyLock<Bundle<'static>> = LazyLock::new(|| Bundle::parse(WORDS).unwrap());
 
 const SHAPE: [usize; 2] = [1, 16];
@@ -25,6 +28,7 @@ fn changed<'a>(change: impl FnOnce(&mut Contents<'a>)) -> Vec<u8> {
         labels: BUNDLE.labels().clone(),
         models: vec![ModelPart { bytes: form.model, references: form.references.clone() }],
         words: BUNDLE.words(),
+        tokenizer: None,
         provenance: None,
     };
     change(&mut contents);
@@ -69,6 +73,28 @@ fn answers_as_onnx_runtime_does() {
 
         let answer = model.predict_text("ice-cold soup").unwrap();
         assert_eq!((answer.label(), answer.text), (Some("food"), counts(2, 2)));
+    }
+}
+
+/// Expected: ONNX Runtime 1.32, printed by fixtures/make_next_word.py.
+#[test]
+fn a_text_is_continued_as_onnx_runtime_does() {
+    for mut model in [open(NEXT_WORD).unwrap(), open_file(NEXT_WORD)] {
+        model.verify().unwrap();
+        let mut check = |text: &str, label: Option<&str>, probability: f32, found| {
+            let answer = model.predict_text(text).unwrap();
+            assert_eq!((answer.label(), answer.text), (label, found), "{text:?}");
+            let largest = answer.probabilities.iter().copied().fold(0.0, f32::max);
+            assert!((largest - probability).abs() < 1e-5, "{text:?}: {largest}");
+            // The vector that the words' own are held against.
+            assert_eq!(answer.features.len(), 6);
+        };
+        check("The cat", Some("wins"), 0.371_272_7, counts(2, 2));
+        check("the cat doesn't: it eats", Some("some"), 0.751_610_3, counts(7, 4));
+        check("Likes, 3.5 THIS", Some("bank"), 0.303_348_8, counts(4, 4));
+        check("over the", Some("storm"), 0.271_461_1, counts(2, 1));
+        check("xyzzy", None, 0.104_301_5, counts(1, 0));
+        check("", None, 0.104_301_5, counts(0, 0));
     }
 }
 

@@ -239,6 +239,7 @@ fn changed(change: impl FnOnce(&mut Contents<'_>)) -> Vec<u8> {
             .map(|form| ModelPart { bytes: form.model, references: form.references.clone() })
             .collect(),
         words: None,
+        tokenizer: None,
         provenance: None,
     };
     change(&mut contents);

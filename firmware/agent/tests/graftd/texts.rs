@@ -12,6 +12,10 @@ use crate::*;
 const WORDS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/runtime/tests/fixtures/words.graft");
 
+/// A bundle that continues texts.
+const NEXT_WORD: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/runtime/tests/fixtures/next_word.graft");
+
 fn command(source: &str, rest: &[&str]) -> Command {
     let about = ["--bundle", WORDS, "--source", source, "--format", "text"];
     Graftd::command(&[&about, rest].concat())
@@ -50,6 +54,31 @@ fn every_line_is_answered_as_the_runtime_answers_it() {
     assert_eq!(answers[0]["label"], "weather");
     assert_eq!(answers[1]["label"], "money");
     assert!(answers[2]["label"].is_null() && answers[3]["label"].is_null());
+}
+
+/// Expected: ONNX Runtime, printed by the script that made the bundle.
+#[test]
+fn words_that_come_next_are_suggested() {
+    let arguments = ["--bundle", NEXT_WORD, "--source", "stdin", "--format", "text", "--top", "3"];
+    let mut graftd = Graftd::spawn(&mut Graftd::command(&arguments));
+    let mut stdin = graftd.child.stdin.take().unwrap();
+    let mut suggested = |text: &str| {
+        writeln!(stdin, "{text}").unwrap();
+        let answer = graftd.answer();
+        let top = answer["top"].as_array().unwrap().iter();
+        let words: Vec<String> = top.map(|one| one["label"].as_str().unwrap().to_owned()).collect();
+        (answer["label"].as_str().map(str::to_owned), words)
+    };
+    let check = |(label, words): (Option<String>, Vec<String>), expected: [&str; 3]| {
+        assert_eq!(label.as_deref(), Some(expected[0]));
+        assert_eq!(words, expected);
+    };
+    check(suggested("The cat"), ["wins", "eats", "sees"]);
+    check(suggested("the cat doesn't: it eats"), ["some", "a", "this"]);
+    check(suggested("Likes, 3.5 THIS"), ["bank", "storm", "cat"]);
+    assert_eq!(suggested("").0, None);
+    drop(stdin);
+    graftd.ends_well();
 }
 
 #[test]

@@ -20,6 +20,11 @@ pub fn words() -> PathBuf {
     firmware("../crates/runtime/tests/fixtures/words.graft")
 }
 
+/// A bundle that continues texts.
+pub fn next_word() -> PathBuf {
+    firmware("../crates/runtime/tests/fixtures/next_word.graft")
+}
+
 /// The tiny bundle with another network, or with other references.
 fn rewritten(network: Option<&[u8]>, change: impl FnOnce(&mut References)) -> Vec<u8> {
     let tiny = fs::read(tiny()).expect("the fixture is there");
@@ -32,6 +37,7 @@ fn rewritten(network: Option<&[u8]>, change: impl FnOnce(&mut References)) -> Ve
         labels: bundle.labels().clone(),
         models: vec![ModelPart { bytes: network.unwrap_or(form.model), references }],
         words: None,
+        tokenizer: None,
         provenance: None,
     })
     .expect("the change leaves a bundle")
@@ -49,8 +55,15 @@ fn with_nnef(network: &[u8]) -> Vec<u8> {
     let part = |bytes| ModelPart { bytes, references: onnx.references.clone() };
     let labels = bundle.labels().clone();
     let models = vec![part(network), part(onnx.model)];
-    graft_bundle::write(&Contents { manifest, labels, models, words: None, provenance: None })
-        .expect("two forms are a bundle")
+    graft_bundle::write(&Contents {
+        manifest,
+        labels,
+        models,
+        words: None,
+        tokenizer: None,
+        provenance: None,
+    })
+    .expect("two forms are a bundle")
 }
 
 /// The tiny bundle with both forms of its network.

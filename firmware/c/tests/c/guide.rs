@@ -34,3 +34,31 @@ fn the_guides_program_answers() {
     };
     assert_eq!(said, line.repeat(2));
 }
+
+/// Expected: ONNX Runtime, printed by the script that made the bundle.
+#[test]
+fn the_guides_suggestions_are_the_likeliest_words() {
+    let guide = fs::read_to_string(firmware("../docs/c.md")).unwrap();
+    let function = |start: &str| {
+        let from = guide.find(start).expect("the guide has it");
+        let to = from + guide[from..].find("\n}\n").expect("it ends") + 3;
+        &guide[from..to]
+    };
+    let program = format!(
+        "#include <stdio.h>\n#include <string.h>\n#include <graft.h>\n{}{}\
+         int main(int argc, char **argv) {{\n  graft_model *model = NULL;\n\
+         return argc != 3 || graft_open_file(argv[1], NULL, &model) || graft_verify(model) ||\n\
+         suggest(model, argv[2]);\n}}\n",
+        function("static int fail("),
+        function("static int suggest("),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("suggest.c");
+    fs::write(&source, program).unwrap();
+    let package = (install::host(), Linking::Shared);
+    let program = Machine::host().compile(source.to_str().unwrap(), package, &[], folder.path());
+    let said = |text: &str| run(Command::new(&program).arg(bundles::next_word()).arg(text));
+    assert_eq!(said("The cat"), "wins\neats\nsees\n");
+    assert_eq!(said("the cat doesn't: it eats"), "some\na\nthis\n");
+    assert_eq!(said("xyzzy"), "");
+}

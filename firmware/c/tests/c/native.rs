@@ -51,14 +51,15 @@ pub fn cases(folder: &Path) -> Vec<Case> {
         arguments: vec![onnx.clone(), write("picture.ppm", &ppm)],
         expected: bundles::expected(onnx.as_ref(), PixelFormat::Rgb, (32, 32), 96, picture.rgb()),
     };
-    let words = bundles::words();
-    let text = |name: &str, text: &str| Case {
-        expected: bundles::expected_of_text(&words, text),
-        arguments: vec![words.display().to_string(), write(name, text.as_bytes()), "text".into()],
+    let (words, next_word) = (bundles::words(), bundles::next_word());
+    let text = |bundle: &Path, name: &str, text: &str| Case {
+        expected: bundles::expected_of_text(bundle, text),
+        arguments: vec![bundle.display().to_string(), write(name, text.as_bytes()), "text".into()],
     };
     vec![
-        text("storm.txt", "The storm wasn’t cold.\n"),
-        text("unknown.txt", "qwerty"),
+        text(&words, "storm.txt", "The storm wasn’t cold.\n"),
+        text(&words, "unknown.txt", "qwerty"),
+        text(&next_word, "next.txt", "The CAT doesn’t: it eats"),
         raw(&onnx, PixelFormat::Rgb, "rgb", (101, 70), 5),
         raw(&nnef, PixelFormat::Bgr, "bgr", (32, 32), 0),
         raw(&onnx, PixelFormat::Grey, "grey", (77, 91), 3),

@@ -83,6 +83,7 @@ fn bundle(backbone: &Backbone) -> anyhow::Result<Vec<u8>> {
             references: References { classes: 2, items: vec![reference] },
         }],
         words: None,
+        tokenizer: None,
         provenance: None,
     })?)
 }

@@ -188,6 +188,7 @@ pub fn extract_with(
         threads: setting.threads,
         batch: None,
         cache: None,
+        spill: None,
     };
     let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
     let made =

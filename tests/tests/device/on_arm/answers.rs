@@ -1,6 +1,7 @@
 //! graftd on ARM answers as the device engine does on the host.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -18,11 +19,39 @@ use crate::board_files::Arch;
 /// instructions add up in another order.
 const LARGEST_DIFFERENCE: f64 = 1e-5;
 
-/// What is said of one picture: a label or unknown, and all probabilities.
+/// What is said of one picture or text: a label or unknown, and all probabilities.
 #[derive(Debug)]
 pub struct Answer {
-    label: Option<String>,
+    pub label: Option<String>,
     probabilities: BTreeMap<String, f64>,
+    /// Of a text: tokens, those that are known, and bytes that were cut off.
+    counts: Option<[u64; 3]>,
+}
+
+impl Answer {
+    /// In the device engine here.
+    pub fn of_engine(answer: &graft_runtime::Answer<'_>) -> Answer {
+        let label = answer.label().map(str::to_owned);
+        let named = answer.by_label().map(|(label, p)| (label.to_owned(), f64::from(p)));
+        let counts =
+            answer.text.map(|text| [text.tokens.into(), text.known.into(), text.cut_bytes as u64]);
+        Answer { label, probabilities: named.collect(), counts }
+    }
+
+    /// In a line of graftd's.
+    fn of_line(line: &Value) -> Answer {
+        let top = line["top"].as_array().expect("the probabilities are a list");
+        let named = top.iter().map(|entry| {
+            let label = entry["label"].as_str().expect("a label is text").to_owned();
+            (label, entry["probability"].as_f64().expect("a probability is a number"))
+        });
+        let label = line["label"].as_str().map(str::to_owned);
+        assert_eq!(line["unknown"], label.is_none(), "{line}");
+        let count = |field: &str| line.get(field).map(|n| n.as_u64().expect("a count"));
+        let counts = [count("tokens"), count("known"), count("cut_bytes")];
+        let counts = counts.iter().all(Option::is_some).then(|| counts.map(Option::unwrap));
+        Answer { label, probabilities: named.collect(), counts }
+    }
 }
 
 /// Pictures that any machine makes anew, of the sizes that are hard on a resizer:
@@ -51,9 +80,7 @@ pub fn on_host(bundle: &Path, pictures: &Path) -> BTreeMap<String, Answer> {
             let picture = picture.expect("it is a picture");
             let answer = model.predict(picture.frame()).expect("it answers");
             let name = file.file_name().into_string().expect("names here are UTF-8");
-            let label = answer.label().map(str::to_owned);
-            let named = answer.by_label().map(|(label, p)| (label.to_owned(), f64::from(p)));
-            (name, Answer { label, probabilities: named.collect() })
+            (name, Answer::of_engine(&answer))
         })
         .collect()
 }
@@ -63,22 +90,34 @@ pub fn on_host(bundle: &Path, pictures: &Path) -> BTreeMap<String, Answer> {
 pub fn on_arm(arch: Arch, cpu: &str, bundle: &Path, pictures: &Path) -> BTreeMap<String, Answer> {
     let mut source = std::ffi::OsString::from("folder:");
     source.push(pictures);
-    let mut graftd = emulated(arch, cpu, "graftd");
-    graftd.arg("--bundle").arg(bundle).arg("--source").arg(source);
-    let said = run(graftd.args(["--once", "--top", "1000"])).done();
-    let answers = said.stdout.lines().map(|line| {
-        let line: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        let name = line["name"].as_str().expect("a picture of a folder has a name").to_owned();
-        let top = line["top"].as_array().expect("the probabilities are a list");
-        let named = top.iter().map(|entry| {
-            let label = entry["label"].as_str().expect("a label is text").to_owned();
-            (label, entry["probability"].as_f64().expect("a probability is a number"))
-        });
-        let label = line["label"].as_str().map(str::to_owned);
-        assert_eq!(line["unknown"], label.is_none(), "{line}");
-        (name, Answer { label, probabilities: named.collect() })
+    let lines = lines_on_arm(arch, cpu, bundle, &source, &["--once"]);
+    let answers = lines.iter().map(|line| {
+        let name = line["name"].as_str().expect("a picture of a folder has a name");
+        (name.to_owned(), Answer::of_line(line))
     });
     answers.collect()
+}
+
+/// The same of texts, a line of the file each, by their numbers.
+pub fn texts_on_arm(
+    arch: Arch,
+    cpu: &str,
+    bundle: &Path,
+    texts: &Path,
+) -> BTreeMap<String, Answer> {
+    let mut source = std::ffi::OsString::from("replay:");
+    source.push(texts);
+    let lines = lines_on_arm(arch, cpu, bundle, &source, &["--format", "text"]);
+    let answers = lines.iter().map(|line| (line["sequence"].to_string(), Answer::of_line(line)));
+    answers.collect()
+}
+
+fn lines_on_arm(arch: Arch, cpu: &str, bundle: &Path, source: &OsStr, rest: &[&str]) -> Vec<Value> {
+    let mut graftd = emulated(arch, cpu, "graftd");
+    graftd.arg("--bundle").arg(bundle).arg("--source").arg(source);
+    let said = run(graftd.args(["--top", "1000"]).args(rest)).done();
+    let lines = said.stdout.lines();
+    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
 }
 
 /// Compares, and gives the largest difference.
@@ -89,11 +128,12 @@ pub fn assert_same(
     host: &BTreeMap<String, Answer>,
 ) -> f64 {
     let names = |answers: &BTreeMap<String, Answer>| answers.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(arm), names(host), "{cpu} answered other pictures");
+    assert_eq!(names(arm), names(host), "{cpu} answered others");
     let mut largest = 0.0_f64;
     for (name, host) in host {
         let arm = &arm[name];
         assert_eq!(arm.label, host.label, "{cpu}, {name}: {arm:?} instead of {host:?}");
+        assert_eq!(arm.counts, host.counts, "{cpu}, {name}");
         assert_eq!(
             arm.probabilities.keys().collect::<Vec<_>>(),
             host.probabilities.keys().collect::<Vec<_>>(),

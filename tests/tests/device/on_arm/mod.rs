@@ -5,6 +5,7 @@ mod bench;
 mod demo_bundle;
 mod files;
 mod tensors;
+mod texts;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use graft_host::catalogue::{self, About, Entry, InputSpec};
+use graft_host::encoder::{StatedEncoder, is_encoder};
 use graft_host::progress::Event;
 use graft_host::stated::{self, StatedInput};
 use graft_host::vectors::{self, VectorsFile, is_vectors};
@@ -16,7 +17,8 @@ use crate::vectors_args::VectorsArgs;
 
 #[derive(Args)]
 pub struct Add {
-    /// The ONNX file, Caffe's prototxt, or a file of word vectors
+    /// The ONNX file, Caffe's prototxt, a file of word vectors, or a folder with a
+    /// sentence encoder and its tokenizer.json
     file: PathBuf,
 
     #[command(flatten)]
@@ -47,14 +49,25 @@ pub struct Add {
 
     #[command(flatten)]
     vectors: VectorsArgs,
+
+    /// Tokens of a text that a sentence encoder reads [default: as its folder says, or
+    /// 256]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=8192))]
+    max_tokens: Option<u32>,
 }
 
 impl Add {
     pub fn run(self, models: &Path, context: &Context<'_>) -> anyhow::Result<Entry> {
         let caffe = self.caffe.files(&self.file)?;
-        let is_words = caffe.is_none() && is_vectors(&self.file);
+        let is_encoder = caffe.is_none() && is_encoder(&self.file);
+        let is_words = caffe.is_none() && !is_encoder && is_vectors(&self.file);
         let stem = match is_words {
             true => vectors::stem(&self.file),
+            false if self.file.is_dir() => {
+                let folder = std::fs::canonicalize(&self.file)
+                    .with_context(|| format!("cannot read {}", self.file.display()))?;
+                folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+            }
             false => self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         };
         let name = Name::new(self.name.unwrap_or(stem))
@@ -68,6 +81,16 @@ impl Add {
             licence,
             features: self.at,
         };
+        if is_encoder || self.max_tokens.is_some() {
+            let licence = licence(context, self.licence)?;
+            if stated != StatedInput::default() || !asks_where {
+                anyhow::bail!(
+                    "a sentence encoder has no photo to describe and no place to cut: leave those flags out"
+                );
+            }
+            let stated = StatedEncoder { max_tokens: self.max_tokens, pooling: None };
+            return Ok(catalogue::add_encoder(models, &self.file, about(licence), stated)?);
+        }
         if is_words {
             let licence = licence(context, self.licence)?;
             if stated != StatedInput::default() || !asks_where {

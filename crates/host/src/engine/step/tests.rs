@@ -9,7 +9,7 @@ use graft_onnx::{Graph, Loss, Optimiser, StateRole, Statistics, StepOptions, Tra
 use serde_json::Value;
 
 use super::{Batch, Step};
-use crate::engine::{Engine, LibrarySearch};
+use crate::engine::Engine;
 use crate::provider::Provider;
 
 /// Of 32-bit floats against 64-bit ones.
@@ -17,13 +17,11 @@ const SHARE: f64 = 1e-4;
 
 #[test]
 fn whole_networks_have_pytorchs_gradients() {
-    let library = std::env::var_os("ORT_DYLIB_PATH")
-        .map_or_else(|| root().join(".deps/onnxruntime/libonnxruntime.so"), PathBuf::from);
-    let engine = Engine::load(&LibrarySearch::Named(library)).unwrap();
+    let engine = crate::engine::of_tests();
     let folder = root().join("crates/onnx/tests/fixtures/autodiff");
     let stored: Value = serde_json::from_slice(&read(&folder.join("networks.json"))).unwrap();
     for (network, facts) in stored.as_object().unwrap() {
-        check(&engine, network, facts);
+        check(engine, network, facts);
     }
 }
 
