@@ -85,7 +85,7 @@ def main() -> int:
     try:
         data = [split(fold, all_mails, fold_of) for fold in range(FOLDS)]
         solved = [train(one, "spam", ["--pooling", "max-mean"]) for one in data]
-        tuned = [train(one, "tuned", ["--fine-tune", "vectors", "--quiet"]) for one in data]
+        tuned = [train(one, "tuned", ["--fine-tune", "vectors", "--epochs", "4", "--quiet"]) for one in data]
     except subprocess.CalledProcessError as failed:
         return failed.returncode if failed.returncode > 0 else 2
     tested = sum(one["evaluation"]["examples"] for one in solved)

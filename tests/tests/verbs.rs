@@ -208,8 +208,9 @@ fn a_broken_model_is_listed_and_removed() {
     }
     let json = sandbox.run("models list --json").done().json();
     assert_eq!(json["broken"][0]["name"], "mine");
-    assert_eq!(json["models"][1]["name"], "mobilenet_v2");
-    assert_eq!(json["models"][1]["input"]["width"], 224);
+    let models = json["models"].as_array().unwrap();
+    let others = models.iter().find(|model| model["name"] == "mobilenet_v2");
+    assert_eq!(others.unwrap()["input"]["width"], 224);
     sandbox.run("train photos --model mine --output x.graft").refuses(&["mine/model.toml:1"]);
     sandbox.run("models remove mine").done();
     assert!(!folder.exists());

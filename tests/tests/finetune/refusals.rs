@@ -49,7 +49,7 @@ fn a_class_with_one_example_is_named_before_the_work() {
     sandbox.write("data.csv", table);
     let line = "--output task.graft --fine-tune all";
     let said = sandbox.train("data.csv", line);
-    said.refuses(&["\"falling\" has 1 usable photo", "add photos of that class"]);
+    said.refuses(&["\"falling\" has 1 usable example", "add examples of that class"]);
     assert!(!sandbox.cache().join("features").exists(), "only after the work");
 }
 
