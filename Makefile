@@ -37,7 +37,7 @@ demo-sources: setup build ## solar cells: which source, and how much of it (15 m
 demo-develop: setup build ## Fashion-MNIST: a source of one's own, and what it brings where photos are few (15 minutes)
 	@PATH="$(TARGET_DIR)/release:$$PATH" tests/demo/develop.sh
 
-demo-text: setup build ## mails: spam or not, with GloVe's word vectors, as they are and tuned (10 minutes)
+demo-text: setup build ## mails: spam or not, with GloVe's word vectors, as they are and tuned (5 minutes)
 	@PATH="$(TARGET_DIR)/release:$$PATH" $(PYTHON) tests/demo/text.py
 
 elpv: setup build ## solar cells: fine-tuning on the three published splits (an hour)
