@@ -14,6 +14,8 @@ FUZZ_TARGETS ?= bundle caffe decode onnx tokens words
 FUZZ_TOOLS := $(CURDIR)/.deps/cargo-fuzz-0.13.2
 # Arguments for the whole-pipeline benchmark.
 BENCH_ARGS ?=
+# Of graftd and libgraft_runtime, beside the default ones: make device FEATURES=tokens
+FEATURES ?=
 
 # Name another library on the command line: make test ORT_DYLIB_PATH=/path/to/libonnxruntime.so
 export ORT_DYLIB_PATH := $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
@@ -49,7 +51,7 @@ test: setup ## all tests, doc tests included; those for ARM where this machine c
 check: lint test ## lint, then test: what a change must pass
 
 device: ## graftd and libgraft_runtime for ARM, in target/device/ (sudo firmware/build/setup.sh once)
-	@$(PYTHON) firmware/build/device.py
+	@$(PYTHON) firmware/build/device.py $(if $(FEATURES),--features $(FEATURES))
 
 board: ## boot the aarch64 graftd on an emulated board with a camera (after device; 3 minutes)
 	@$(PYTHON) firmware/build/board/board.py

@@ -175,15 +175,19 @@ NO_UNWINDING = (
 )
 
 
-def build_graftd(with_: Compiler, arch: str, target: str, folder: Path) -> None:
-    flags = (*STATIC, *NO_UNWINDING)
+def build_graftd(
+    with_: Compiler, arch: str, target: str, folder: Path, features: tuple[str, ...]
+) -> None:
+    flags = (*features, *STATIC, *NO_UNWINDING)
     made = build(with_, target, ABORTS, "graft-agent", "--bin", "graftd", *flags)
     install(made, folder / "symbols" / "graftd")
     strip(arch, "--strip-all", made, folder / "graftd")
 
 
-def build_library(with_: Compiler, arch: str, target: str, folder: Path) -> None:
-    made = build(with_, target, UNWINDS, "graft-c", "--lib")
+def build_library(
+    with_: Compiler, arch: str, target: str, folder: Path, features: tuple[str, ...]
+) -> None:
+    made = build(with_, target, UNWINDS, "graft-c", "--lib", *features)
     library = folder / "lib"
     for name in ("libgraft_runtime.a", "libgraft_runtime.so"):
         strip(arch, "--strip-unneeded", made.with_name(name), library / name)
@@ -204,11 +208,11 @@ def build_tests(with_: Compiler, target: str, folder: Path) -> None:
     install(test, folder / "tests" / "stored_hashes")
 
 
-def build_all(arch: str, target: str, folder: Path) -> None:
+def build_all(arch: str, target: str, folder: Path, features: tuple[str, ...]) -> None:
     with_ = compiler(arch, target)
     print(f"device: {target}, with {with_.name}", flush=True)
-    build_graftd(with_, arch, target, folder)
-    build_library(with_, arch, target, folder)
+    build_graftd(with_, arch, target, folder, features)
+    build_library(with_, arch, target, folder, features)
     build_tests(with_, target, folder)
 
 
@@ -255,14 +259,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--arch", action="append", choices=sorted(TOOLS), help="only this one")
     parser.add_argument("--out", type=Path, default=ROOT / "target" / "device")
+    parser.add_argument("--features", help="of graftd and the library, beside the default ones")
     wanted = parser.parse_args()
+    features = ("--features", wanted.features) if wanted.features else ()
 
     all_boards = boards()
     targets = {board.arch: board.target for board in all_boards}
     arches = wanted.arch or sorted(targets)
     # Beside each other: optimising a whole program at once keeps one core busy.
     with ThreadPoolExecutor(len(arches)) as pool:
-        list(pool.map(lambda arch: build_all(arch, targets[arch], wanted.out / arch), arches))
+        list(pool.map(lambda arch: build_all(arch, targets[arch], wanted.out / arch, features), arches))
 
     over = []
     for arch in arches:
