@@ -142,8 +142,9 @@ def build(with_: Compiler, target: str, profile: str, package: str, *arguments: 
     environment = {**os.environ, **with_.environment, "CARGO_TARGET_DIR": str(folder)}
     flags = [
         *with_.flags,
-        # Panic messages name files: as they are called here, not on this machine.
-        f"--remap-path-prefix={ROOT}=graft",
+        # Panic messages name files: as they are called here, not on this machine. Those
+        # of the workspace are relative already, and naming its folder would compile the
+        # engine anew for each clone.
         f"--remap-path-prefix={os.environ.get('CARGO_HOME', Path.home() / '.cargo')}=cargo",
     ]
     if target.startswith("armv7"):
