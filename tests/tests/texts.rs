@@ -104,6 +104,14 @@ fn texts_come_from_standard_input_a_line_each() {
     assert_eq!(answers, ["food", "sport"]);
     assert_eq!(said["predictions"][0]["text"], "soup and bread");
     assert!(said["predictions"][0]["path"].is_null());
+
+    // A file's name is answered, and somebody may have meant its lines.
+    let said = sandbox.run("predict task.graft texts.csv").done();
+    assert!(
+        said.stderr.contains("texts.csv is a file, and is taken for a text"),
+        "{}",
+        said.stderr
+    );
 }
 
 #[test]

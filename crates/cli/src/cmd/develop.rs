@@ -132,7 +132,7 @@ pub struct Report {
     pub threads: usize,
 }
 
-fn width(text: &str) -> Result<f32, String> {
+pub(super) fn width(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(width) if (0.1..=8.0).contains(&width) => Ok(width),
         _ => Err("must be a number from 0.1 to 8".to_owned()),

@@ -8,12 +8,14 @@ use graft_host::Skipped;
 use graft_host::answer::Questions;
 use graft_host::bundle_file::{BundleFacts, BundleFile};
 use graft_host::next_word::{Choice, GoingOn};
+use graft_host::progress::Event;
 use graft_spec::{Answer, Decision, Input};
 use serde::Serialize;
 
 use crate::args::Context;
 use crate::bundle_args::{EngineArgs, EngineName};
 use crate::output::{Outcome, print};
+use crate::progress::Display;
 use crate::text;
 
 /// Say what a bundle sees in photos, or reads in texts
@@ -93,6 +95,9 @@ impl Cmd {
         let file = BundleFile::read(&self.bundle)?;
         let bundle = file.parse()?;
         let asked = self.asked(&bundle.manifest().input)?;
+        if let Asked::Texts { texts, .. } = &asked {
+            self.note_files(texts, context);
+        }
         let generated = self.generated(&file, &asked)?;
         let questions = asked.questions();
         let answers = self.engine.answer(context, &file, &questions)?;
@@ -201,6 +206,17 @@ impl Cmd {
         let mut model = GoingOn::open(&file.parse()?)?;
         let texts = texts.iter().map(|text| model.text(text, words.into(), choice));
         Ok(Some(texts.collect::<Result<_, _>>()?))
+    }
+
+    /// Somebody may have meant what is in a file.
+    fn note_files(&self, texts: &[String], context: &Context<'_>) {
+        let stated = !self.examples.is_empty();
+        if let Some(file) = texts.iter().find(|text| stated && Path::new(text).is_file()) {
+            let note = format!(
+                "{file} is a file, and is taken for a text of that name; what its lines say: < {file}"
+            );
+            let _ = Display::new(context).show(Event::Note(&note));
+        }
     }
 
     fn asked(&self, input: &Input) -> anyhow::Result<Asked> {

@@ -100,6 +100,10 @@ pub struct Cmd {
     #[arg(long, value_enum, value_name = "NAME", default_value_t = ArchitectureName::Resnet)]
     architecture: ArchitectureName,
 
+    /// Factor of the channels of every of its layers
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = super::develop::width)]
+    scratch_width: f32,
+
     /// Height and width of its photos, or the backbone's if those are smaller
     #[arg(long, value_name = "PIXELS", default_value_t = 64, value_parser = clap::value_parser!(u16).range(16..=512))]
     scratch_size: u16,
@@ -284,6 +288,7 @@ impl Cmd {
         fine_tuning.epochs = self.epochs.map_or(fine_tuning.epochs, usize::from);
         let scratch = Scratch {
             architecture: self.architecture.into(),
+            width: self.scratch_width,
             side: self.scratch_size.into(),
             epochs: self.scratch_epochs.map_or(quick(30, 12), usize::from),
             ..match about {

@@ -5,8 +5,10 @@
 //! are used, and strengths of heads come from cross-validation on what is learned
 //! from.
 
+mod error;
 mod learners;
 mod plan;
+mod provenance;
 mod scratch;
 mod shown;
 mod trials;
@@ -14,40 +16,39 @@ mod trials;
 use std::path::Path;
 use std::time::Duration;
 
-use graft_input::words::TableError;
 pub use graft_learn::ReliabilityBin;
 pub use graft_learn::curves::{
     Benefit, Check, EpochPoint, Estimate, Forecast, Forecasted, Gain, Measure, PowerLaw, SizePoint,
     Verdict,
 };
-use graft_learn::curves::{Curves, CurvesError, benefits, forecast, still_learning};
-use graft_learn::{CalibrationError, EvaluationError, ExamplesError, SplitError, TrainError};
-use graft_onnx::Architecture;
-use graft_spec::{ImageSpec, Labels, WordsSpec};
+use graft_learn::curves::{Curves, benefits, forecast, still_learning};
+use graft_spec::Labels;
 use serde::Serialize;
 
+pub use self::error::ReportError;
+pub use self::provenance::{Prepared, Provenance, ScratchFacts};
 pub use self::scratch::Scratch;
 pub use self::shown::{Exemplar, Shown};
 pub use self::trials::Method;
 
 use self::learners::{Learners, Source};
 use self::plan::Plan;
+use self::provenance::provenance;
 use self::shown::{Judged, shown};
 use self::trials::{Trials, trials};
 use crate::answer::NOTHING_KNOWN;
 use crate::backbone::Backbone;
 use crate::digest::Digest;
-use crate::engine::{Engine, cpu_features};
+use crate::engine::Engine;
 use crate::examples::{Dataset, Example};
 use crate::features::{FeatureCost, FeatureOptions, Features, FeaturesError, features};
-use crate::finetune::{self, FineTuneError, FineTuning, SupplyError};
-use crate::graft::{GraftError, join_blank};
+use crate::finetune::{self, FineTuning};
+use crate::graft::join_blank;
 use crate::photos::Skipped;
 use crate::progress::{Event, OnEvent};
-use crate::sides::{SidesError, sides};
-use crate::texts::{TextLessons, TextRecipe, TextTask, WordsError, check_pooling, known};
+use crate::sides::sides;
+use crate::texts::{TextLessons, TextRecipe, TextTask, check_pooling, known};
 use crate::train::{TUNED_STATISTICS, data_digest, majority, note_leaks};
-use crate::vectors::VectorsError;
 
 /// Multiples of the labels that forecasts are made for.
 const FORECASTS: [f64; 2] = [2.0, 4.0];
@@ -107,16 +108,6 @@ impl About {
     }
 }
 
-/// How examples are prepared for the source.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Prepared {
-    /// A photo.
-    Photo(ImageSpec),
-    /// A text.
-    Text(WordsSpec),
-}
-
 /// What transfer bought. Field names are those of docs/json.md.
 #[derive(Debug, Serialize)]
 pub struct TransferReport {
@@ -174,139 +165,6 @@ pub struct Benefits {
     pub method: Method,
     /// Each benefit, by each measure that there is.
     pub gains: Vec<Gain>,
-}
-
-/// What was compared, to make it again.
-#[derive(Debug, Serialize)]
-pub struct Provenance {
-    /// Of the backbone.
-    pub model: String,
-    /// Of its file.
-    pub model_sha256: Digest,
-    /// Of its weights.
-    pub model_licence: String,
-    /// Where it is cut.
-    pub at: String,
-    /// Photos, labels and split.
-    pub data_sha256: Digest,
-    /// How examples are prepared for it.
-    pub input: Prepared,
-    /// The whole recipe of fine-tuning, as TOML, if there was any.
-    pub fine_tuning: Option<String>,
-    /// The network that learned from scratch, if one did.
-    pub scratch: Option<ScratchFacts>,
-    /// Folds of cross-validation of the heads.
-    pub folds: usize,
-    /// Where ONNX Runtime computed.
-    pub provider: &'static str,
-    /// Its version.
-    pub onnx_runtime: String,
-    /// Instruction sets that decide about kernels.
-    pub cpu: String,
-    /// Of this program.
-    pub graft: &'static str,
-}
-
-/// The network that learned from scratch.
-#[derive(Debug, Serialize)]
-pub struct ScratchFacts {
-    /// Its kind.
-    pub architecture: &'static str,
-    /// Its numbers.
-    pub parameters: u64,
-    /// Width and height of its pictures; nothing of texts.
-    pub size: Option<[u32; 2]>,
-    /// Epochs.
-    pub epochs: usize,
-    /// Photos of a step, about.
-    pub batch: usize,
-    /// Learning rate.
-    pub rate: f64,
-}
-
-/// A report that can't be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    /// No methods.
-    #[error("there is no method to report on")]
-    NoMethod,
-    /// Sizes could not double.
-    #[error(
-        "{examples} examples are left to learn from beside the held-out ones; {needed} are needed, 4 a class, for two sizes to compare"
-    )]
-    TooFew { examples: usize, needed: usize },
-    /// The held-out part tells nothing.
-    #[error("{tested} example is held out; 2 or more are needed to know how sure a result is")]
-    NothingHeldOut { tested: usize },
-    /// Features.
-    #[error("{0}")]
-    Features(#[source] FeaturesError),
-    /// Word vectors.
-    #[error("{0}")]
-    Vectors(#[source] VectorsError),
-    /// The words can't be written.
-    #[error("the words cannot be put into a table")]
-    Table(#[source] TableError),
-    /// Unusable photos, in a strict run.
-    #[error("{} of {total} examples cannot be used, first {}: {}", skipped.len(), skipped[0].path.display(), skipped[0].reason)]
-    Strict { skipped: Vec<Skipped>, total: usize },
-    /// No usable photo at all.
-    #[error("none of {total} examples can be used, first {}: {}", first.path.display(), first.reason)]
-    NoPhotos { total: usize, first: Skipped },
-    /// A class lost all its photos.
-    #[error("class {label:?} has {count} usable example to learn from; 2 or more are needed")]
-    NothingToLearn { label: String, count: usize },
-    /// The held-out part.
-    #[error("{0}")]
-    Sides(#[from] SidesError),
-    /// Smaller sets.
-    #[error("the examples cannot be divided into smaller sets")]
-    Split(#[source] SplitError),
-    /// Features that can't be learned from.
-    #[error("the features cannot be learned from")]
-    Examples(#[source] ExamplesError),
-    /// A head.
-    #[error("a head cannot be trained")]
-    Head(#[source] TrainError),
-    /// A temperature.
-    #[error("a head cannot be calibrated")]
-    Calibration(#[source] CalibrationError),
-    /// A head that can't be joined.
-    #[error("{0}")]
-    Graft(#[from] GraftError),
-    /// A training.
-    #[error("{0}")]
-    FineTune(#[source] FineTuneError),
-    /// The held-out answers.
-    #[error("the answers cannot be judged")]
-    Evaluation(#[source] EvaluationError),
-    /// Runs that can't be compared.
-    #[error("{0}")]
-    Curves(#[from] CurvesError),
-    /// The event sink said so.
-    #[error("stopped")]
-    Cancelled,
-}
-
-impl From<WordsError> for ReportError {
-    fn from(error: WordsError) -> ReportError {
-        match error {
-            WordsError::Cancelled => ReportError::Cancelled,
-            WordsError::Vectors(error) => ReportError::Vectors(error),
-            WordsError::Table(error) => ReportError::Table(error),
-        }
-    }
-}
-
-impl From<FineTuneError> for ReportError {
-    fn from(error: FineTuneError) -> ReportError {
-        match error {
-            FineTuneError::Cancelled | FineTuneError::Supply(SupplyError::Cancelled) => {
-                ReportError::Cancelled
-            }
-            other => ReportError::FineTune(other),
-        }
-    }
 }
 
 /// Compares the methods of the recipe on a task. `labels` are the data set's,
@@ -555,68 +413,6 @@ fn compared(
         seconds: wall.as_secs_f64(),
     });
     Ok((methods.collect(), worth))
-}
-
-fn provenance(
-    engine: &Engine,
-    (source, train): (Source<'_>, &[usize]),
-    labels: &Labels,
-    recipe: &ReportRecipe,
-    options: &FeatureOptions,
-    data_sha256: Digest,
-) -> Provenance {
-    let with = |method: Method| recipe.methods.contains(&method);
-    let of = &recipe.scratch;
-    let classes = labels.names().len();
-    let (origin, at, input, architecture, parameters, size) = match source {
-        Source::Photos(backbone) => {
-            let input = of.input(&backbone.input);
-            let network = of.network(&input, classes, recipe.seed);
-            (
-                &backbone.origin,
-                backbone.at.clone(),
-                Prepared::Photo(backbone.input.clone()),
-                Architecture::name(of.architecture),
-                network.summary().parameters,
-                Some([input.width, input.height]),
-            )
-        }
-        Source::Texts(lessons) => {
-            let spec = lessons.spec();
-            let numbers = lessons.moving(train) * spec.dimensions as usize;
-            let head = classes * (spec.dimensions as usize + 1);
-            (
-                lessons.origin,
-                "texts".to_owned(),
-                Prepared::Text(spec.clone()),
-                "word_vectors",
-                (numbers + head) as u64,
-                None,
-            )
-        }
-    };
-    Provenance {
-        model: origin.name.clone(),
-        model_sha256: origin.sha256,
-        model_licence: origin.licence.clone(),
-        at,
-        data_sha256,
-        input,
-        fine_tuning: with(Method::FineTuned).then(|| recipe.fine_tuning.to_toml()),
-        scratch: with(Method::Scratch).then_some(ScratchFacts {
-            architecture,
-            parameters,
-            size,
-            epochs: of.epochs,
-            batch: of.batch,
-            rate: of.rate,
-        }),
-        folds: recipe.folds,
-        provider: options.provider.name(),
-        onnx_runtime: engine.version().to_owned(),
-        cpu: cpu_features(),
-        graft: env!("CARGO_PKG_VERSION"),
-    }
 }
 
 fn note(on: OnEvent<'_>, text: &str) -> Result<(), ReportError> {

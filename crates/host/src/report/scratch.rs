@@ -15,6 +15,8 @@ use crate::untrained::untrained;
 pub struct Scratch {
     /// Which kind.
     pub architecture: Architecture,
+    /// Factor of the channels of every layer.
+    pub width: f32,
     /// Height and width of its pictures, or the backbone's if those are smaller.
     pub side: u32,
     /// Epochs of a run.
@@ -28,13 +30,13 @@ pub struct Scratch {
 impl Default for Scratch {
     fn default() -> Scratch {
         let architecture = Architecture::ResNet;
-        Scratch { architecture, side: 64, epochs: 30, batch: 16, rate: 2e-3 }
+        Scratch { architecture, width: 1.0, side: 64, epochs: 30, batch: 16, rate: 2e-3 }
     }
 }
 
 impl Scratch {
-    /// For vectors of words that begin with numbers of chance: its architecture and side
-    /// mean nothing.
+    /// For vectors of words that begin with numbers of chance: its architecture, width
+    /// and side mean nothing.
     pub fn of_vectors() -> Scratch {
         Scratch { batch: 32, rate: 1e-2, ..Scratch::default() }
     }
@@ -54,7 +56,7 @@ impl Scratch {
             channels: input.colour.channels(),
             sides: [input.height as usize, input.width as usize],
             classes,
-            width: 1.0,
+            width: self.width,
         };
         untrained(&design, seed)
     }
