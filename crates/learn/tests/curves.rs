@@ -131,6 +131,7 @@ fn a_known_law_is_found_and_forecast() {
         assert!(at.interval[0] < at.accuracy && at.accuracy < at.interval[1], "{at:?}");
         assert!(at.interval[1] - at.interval[0] < 0.05, "{at:?}");
     }
+    assert!(!forecast.law.is_at_limit());
     let check = forecast.check.unwrap();
     near(check.forecast, check.measured, 2e-3);
 }
@@ -142,6 +143,9 @@ fn too_few_sizes_or_no_numbers_have_no_law() {
     assert_eq!(power_law(&[point(8.0, 0.3), point(16.0, 0.2), point(16.0, 0.1)]), None);
     assert_eq!(power_law(&[point(8.0, 0.3), point(16.0, f64::NAN), point(32.0, 0.1)]), None);
     // Errors that rise: no number of labels helps, and the law is flat.
+    // Faster than any law that is looked for, so no law is found.
+    let cliff = power_law(&[point(8.0, 0.5), point(16.0, 0.1), point(32.0, 0.1)]).unwrap();
+    assert!(cliff.is_at_limit() && cliff.exponent > 1.9, "{cliff:?}");
     let flat = power_law(&[point(8.0, 0.1), point(16.0, 0.2), point(32.0, 0.3)]).unwrap();
     near(flat.error(1e6), 0.2, 1e-9);
     let perfect = power_law(&[point(8.0, 0.0), point(16.0, 0.0), point(32.0, 0.0)]).unwrap();

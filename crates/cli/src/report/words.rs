@@ -160,6 +160,8 @@ pub fn law(forecast: &Forecast, about: About) -> String {
         format!("error = {:.3} + {:.3} · n^−{:.2}.", law.offset, law.factor, law.exponent);
     if law.factor == 0.0 {
         text += &format!(" No gain by more {what} was seen, so none is foretold.");
+    } else if law.is_at_limit() {
+        text += " The exponent is at the end of its range: these sizes do not say by what law errors fall.";
     }
     if let Some(check) = &forecast.check {
         text += &format!(

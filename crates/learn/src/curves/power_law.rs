@@ -42,6 +42,14 @@ pub struct PowerLaw {
     pub exponent: f64,
 }
 
+impl PowerLaw {
+    /// Whether the exponent is at an end of what is looked for: the sizes then don't
+    /// say how errors fall.
+    pub fn is_at_limit(&self) -> bool {
+        EXPONENTS.iter().any(|end| (end - self.exponent).abs() < 1e-9)
+    }
+}
+
 /// A forecast and how far it can be trusted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Forecast {
