@@ -30,9 +30,11 @@ pub fn by_examples(
     baseline: f64,
     about: About,
 ) -> anyhow::Result<String> {
-    let sizes = methods.iter().flat_map(|curves| curves.by_examples.iter().map(|p| p.examples));
-    // The largest size is exact, the others are halves of it.
-    let axis = Axis::Doubling { from: sizes.max().unwrap_or(1) as f64 };
+    let sizes: Vec<f64> = methods
+        .iter()
+        .flat_map(|curves| curves.by_examples.iter().map(|p| p.examples as f64))
+        .collect();
+    let axis = Axis::Doubling { from: sizes.iter().copied().fold(1.0, f64::max), sizes: &sizes };
     let series = methods.iter().map(|curves| Series {
         method: curves.method,
         points: curves
@@ -77,18 +79,20 @@ pub fn by_epoch(
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Axis {
-    /// Of doublings of a number of photos: ticks are where the runs are.
+enum Axis<'a> {
+    /// Of doublings of the largest number of photos: ticks are where the runs are, which
+    /// have about half of them, a fourth and so on.
     Doubling {
         from: f64,
+        sizes: &'a [f64],
     },
     Plain,
 }
 
-impl Axis {
+impl Axis<'_> {
     fn doublings(self, examples: f64) -> f64 {
         match self {
-            Axis::Doubling { from } => (examples / from).log2(),
+            Axis::Doubling { from, .. } => (examples / from).log2(),
             Axis::Plain => examples,
         }
     }
@@ -98,7 +102,7 @@ fn lines(
     series: &[Series],
     baseline: f64,
     along: &str,
-    axis: Axis,
+    axis: Axis<'_>,
     forecasts: &[(Method, &Forecast)],
 ) -> anyhow::Result<String> {
     let xs = series.iter().flat_map(|s| s.points.iter().map(|p| p.0));
@@ -242,16 +246,24 @@ fn aside(method: Method) -> f64 {
     }
 }
 
-fn tick(x: f64, axis: Axis) -> String {
+fn tick(x: f64, axis: Axis<'_>) -> String {
     match axis {
         // Between two whole ones there is nothing to name.
         _ if x.fract().abs() > 1e-9 => String::new(),
         Axis::Plain => format!("{x:.0}"),
-        Axis::Doubling { from } => format!("{:.0}", from * x.exp2()),
+        Axis::Doubling { from, sizes } => {
+            let there = from * x.exp2();
+            let nearest = sizes.iter().min_by(|a, b| {
+                let far = |size: &f64| (size / there).ln().abs();
+                far(a).total_cmp(&far(b))
+            });
+            let run = nearest.filter(|size| (*size / there).log2().abs() < 0.2);
+            format!("{:.0}", run.unwrap_or(&there))
+        }
     }
 }
 
-fn axis_ticks(left: f64, right: f64, axis: Axis) -> usize {
+fn axis_ticks(left: f64, right: f64, axis: Axis<'_>) -> usize {
     match axis {
         Axis::Doubling { .. } => (right - left).round() as usize + 1,
         Axis::Plain => 7,
@@ -270,4 +282,18 @@ fn inline(svg: &str) -> String {
 
 fn plotted(error: impl std::fmt::Display) -> anyhow::Error {
     anyhow!("a plot cannot be drawn: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_the_sizes_that_were_learned_from() {
+        let axis = Axis::Doubling { from: 300.0, sizes: &[18.0, 37.0, 75.0, 150.0, 300.0] };
+        let ticks: Vec<String> = (-4..=2).map(|x| tick(f64::from(x), axis)).collect();
+        assert_eq!(ticks, ["18", "37", "75", "150", "300", "600", "1200"]);
+        assert_eq!(tick(0.5, axis), "");
+        assert_eq!(tick(3.0, Axis::Plain), "3");
+    }
 }
