@@ -155,14 +155,24 @@ impl Corpus {
 
     /// The rows of the words before, the last one's first, as the device has them.
     pub(super) fn context(&self, position: &Position, rows: &Rows, into: &mut [f32]) {
-        let ids = &self.sequences[position.sequence as usize].ids[..position.at as usize];
-        let mut before = ids.iter().rev();
+        let mut before = self.before(position);
         for place in into.chunks_exact_mut(rows.dimensions) {
-            match before.next() {
-                Some(&id) if self.has_vector(id) => place.copy_from_slice(rows.of(id)),
-                _ => place.fill(0.0),
+            match before.next().flatten() {
+                Some(id) => place.copy_from_slice(rows.of(id)),
+                None => place.fill(0.0),
             }
         }
+    }
+
+    /// The words before, the last one first: their numbers, if they have a vector.
+    pub(super) fn before(&self, position: &Position) -> impl Iterator<Item = Option<u32>> {
+        let ids = &self.sequences[position.sequence as usize].ids[..position.at as usize];
+        ids.iter().rev().map(|&id| self.has_vector(id).then_some(id))
+    }
+
+    /// How many words have a vector; their numbers are below.
+    pub(super) fn known(&self) -> usize {
+        self.known
     }
 
     /// Words looked up in some blocks, and those of them without a vector.
@@ -179,6 +189,7 @@ impl Corpus {
 }
 
 /// The vectors of the words that have one.
+#[derive(Clone)]
 pub(super) struct Rows {
     pub(super) dimensions: usize,
     pub(super) values: Vec<f32>,

@@ -175,36 +175,33 @@ pub fn train_next_word(
             return Err(NextWordError::NothingAsked { part });
         }
     }
-    let table = vocabulary.table(&vec![1.0; known], recipe.precision)?;
-    let parsed = WordTable::parse(table.as_slice())?;
-    // In the order of the vocabulary, as they travel.
-    let travelling = rows(&parsed);
-    let place = |id: usize| parsed.lookup(vocabulary.vectors.word(id)).expect("it was written");
-    let values = (0..known).flat_map(|id| travelling.of(place(id)).iter().copied());
-    let rows = Rows { dimensions: travelling.dimensions, values: values.collect() };
-    let embedding: Vec<f32> = outputs
-        .ids
-        .iter()
-        .flat_map(|&id| vocabulary.vectors.vector(id as usize))
-        .copied()
-        .collect();
+    let (table, rows) = travelling(&vocabulary, recipe.precision)?;
+    let values = (0..known).flat_map(|id| vocabulary.vectors.vector(id)).copied();
+    let vectors_before = Rows { dimensions: rows.dimensions, values: values.collect() };
 
     let start = Instant::now();
     let lesson = Lesson {
         corpus: &corpus,
+        vectors: &vectors_before,
         rows: &rows,
-        embedding: &embedding,
+        outputs: &outputs.ids,
         bias: &outputs.log_frequencies,
         learn: &learn,
         stop: &stop,
     };
-    let Fitted { network, epochs, best_epoch } = fit(machine, &lesson, recipe, on)?;
-    let temperature = temperature(machine, &lesson, &network)?;
+    let Fitted { network, moved, epochs, best_epoch } = fit(machine, &lesson, recipe, on)?;
+    let moved = moved.map(|moved| {
+        let places: Vec<usize> = (0..known).collect();
+        travelling(&vocabulary.with_vectors(&places, &moved.values), recipe.precision)
+    });
+    let moved = moved.transpose()?;
+    let (table, rows) = moved.as_ref().map_or((&table, &rows), |(table, rows)| (table, rows));
+    let temperature = temperature(machine, &lesson, rows, &network)?;
     let learning_seconds = start.elapsed().as_secs_f64();
 
     let judge = Judge { machine, corpus: &corpus, positions: &test, blocks: blocks.len() };
     let start = Instant::now();
-    let (ours, ece) = judge.network(&rows, &network, temperature, on)?;
+    let (ours, ece) = judge.network(rows, &network, temperature, on)?;
     let pairs = |positions: &[Position]| -> Vec<(u32, u32)> {
         let pair = |p: &Position| p.class.map(|class| (corpus.pair(p).0, class));
         positions.iter().filter_map(pair).collect()
@@ -219,7 +216,7 @@ pub fn train_next_word(
     let start = Instant::now();
     if recipe.against_random {
         note("the same from random vectors", on)?;
-        rivals.push((RivalName::RandomVectors, judge.random(&lesson, &outputs.ids, recipe, on)?));
+        rivals.push((RivalName::RandomVectors, judge.random(&lesson, recipe, on)?));
     }
     let random_seconds = recipe.against_random.then(|| start.elapsed().as_secs_f64());
     let scores = Scores::of(&ours, recipe.seed);
@@ -266,7 +263,7 @@ pub fn train_next_word(
         },
     };
     let description = Description { name: recipe.name.clone(), labels, calibration, provenance };
-    let subject = Subject::Text { spec: &spec, table: &table };
+    let subject = Subject::Text { spec: &spec, table };
     let grafted = bundle(engine, provider, subject, rows.dimensions, &network, description)?;
     if let Some(reason) = &grafted.without_nnef {
         note(
@@ -308,6 +305,20 @@ pub fn train_next_word(
     };
     let summary = network.summary();
     Ok(NextWordRun { grafted, origin: vectors.origin.clone(), calibration, summary, facts })
+}
+
+/// The words as they travel, and their rows, in the order of the vocabulary.
+fn travelling(
+    vocabulary: &Vocabulary,
+    precision: TablePrecision,
+) -> Result<(Vec<u8>, Rows), NextWordError> {
+    let known = vocabulary.vectors.len();
+    let table = vocabulary.table(&vec![1.0; known], precision)?;
+    let parsed = WordTable::parse(table.as_slice())?;
+    let written = rows(&parsed);
+    let place = |id: usize| parsed.lookup(vocabulary.vectors.word(id)).expect("it was written");
+    let values = (0..known).flat_map(|id| written.of(place(id)).iter().copied()).collect();
+    Ok((table, Rows { dimensions: written.dimensions, values }))
 }
 
 fn of_role(parts: &Parts, role: Role) -> impl Fn(usize) -> bool {
@@ -447,13 +458,14 @@ impl Outputs {
 fn temperature(
     machine: Machine<'_>,
     lesson: &Lesson<'_>,
+    rows: &Rows,
     network: &Graph,
 ) -> Result<f32, NextWordError> {
     let classes = lesson.bias.len();
     let some = spread(lesson.stop, CALIBRATING / classes);
     let mut logits = Array2::zeros((some.len(), classes));
     let mut go_on = |_| ControlFlow::Continue(());
-    answers(machine, lesson.corpus, lesson.rows, network, &some, &mut go_on, |place, row| {
+    answers(machine, lesson.corpus, rows, network, &some, &mut go_on, |place, row| {
         logits.row_mut(place).iter_mut().zip(row).for_each(|(to, &logit)| *to = logit);
     })?;
     let labels: Vec<usize> =
@@ -529,7 +541,6 @@ impl Judge<'_> {
     fn random(
         &self,
         lesson: &Lesson<'_>,
-        outputs: &[u32],
         recipe: &NextWordRecipe,
         on: OnEvent<'_>,
     ) -> Result<Vec<Tally>, NextWordError> {
@@ -540,11 +551,11 @@ impl Judge<'_> {
         let mut normal = || ((0..12).map(|_| random.unit()).sum::<f64>() - 6.0) * deviation;
         let values = values.iter().map(|_| normal() as f32).collect();
         let rows = Rows { dimensions: *dimensions, values };
-        let embedding: Vec<f32> = outputs.iter().flat_map(|&id| rows.of(id)).copied().collect();
-        let lesson = Lesson { rows: &rows, embedding: &embedding, ..*lesson };
-        let fitted = fit(self.machine, &lesson, recipe, on)?;
-        let temperature = temperature(self.machine, &lesson, &fitted.network)?;
-        Ok(self.network(&rows, &fitted.network, temperature, on)?.0)
+        let lesson = Lesson { vectors: &rows, rows: &rows, ..*lesson };
+        let Fitted { network, moved, .. } = fit(self.machine, &lesson, recipe, on)?;
+        let rows = moved.as_ref().unwrap_or(&rows);
+        let temperature = temperature(self.machine, &lesson, rows, &network)?;
+        Ok(self.network(rows, &network, temperature, on)?.0)
     }
 
     /// Of blocks in which a word is asked for.
@@ -589,6 +600,7 @@ fn recipe_words(
     let embedding = match recipe.embedding {
         Embedding::Frozen => "frozen",
         Embedding::Tuned => "tuned",
+        Embedding::Tied => "tied",
     };
     [
         ("task", "next-word".to_owned()),
