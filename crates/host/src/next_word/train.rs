@@ -1,6 +1,6 @@
 //! Texts and word vectors in, a bundle and a report out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use graft_spec::{
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::corpus::{Corpus, Position, Rows, blocks, is_word};
+use super::corpus::{Corpus, Position, Rows, blocks, is_word, words};
 use super::data::{RunningText, RunningTexts};
 use super::error::{LEAST_OUTPUTS, LEAST_WORDS, NextWordError};
 use super::evaluate::rows;
@@ -140,6 +140,7 @@ pub fn train_next_word(
         return Err(NextWordError::Strict { skipped: running.skipped.clone(), total });
     }
     let (blocks, parts) = parts(running, recipe)?;
+    note_torn(running, on)?;
     let (learning, stopping, testing) =
         (of_role(&parts, Role::Learn), of_role(&parts, Role::Stop), of_role(&parts, Role::Test));
 
@@ -332,6 +333,17 @@ fn note(text: &str, on: OnEvent<'_>) -> Result<(), NextWordError> {
     }
 }
 
+fn note_torn(running: &RunningTexts, on: OnEvent<'_>) -> Result<(), NextWordError> {
+    let of = |side: Split| -> HashSet<&str> {
+        let texts = running.texts.iter().filter(|text| text.split == Some(side));
+        texts.filter_map(|text| text.group.as_deref()).collect()
+    };
+    match of(Split::Train).intersection(&of(Split::Test)).count() {
+        0 => Ok(()),
+        torn => note(&format!("the split that is stated has {torn} groups on both sides"), on),
+    }
+}
+
 fn note_unknown(share: f64, vectors: &str, on: OnEvent<'_>) -> Result<(), NextWordError> {
     if share <= MANY_UNKNOWN {
         return Ok(());
@@ -355,16 +367,16 @@ fn parts<'t>(
     running: &'t RunningTexts,
     recipe: &NextWordRecipe,
 ) -> Result<(Vec<Vec<&'t str>>, Parts), NextWordError> {
-    let text = |text: &'t RunningText| text.text.as_str();
-    let all: Vec<&str> = running.texts.iter().map(text).collect();
-    let found = all.iter().map(|text| graft_input::words::tokens(text).count()).sum();
+    let all: Vec<&RunningText> = running.texts.iter().collect();
+    let found = all.iter().map(|text| words(&text.text)).sum();
     if found < LEAST_WORDS {
         return Err(NextWordError::TooShort { found });
     }
     let with = running.texts.iter().filter(|text| text.split.is_some()).count();
     let (blocks, held_out) = if with == 0 {
         let blocks = blocks(&all);
-        let held_out = drawn(blocks.len(), recipe.test_share, &[recipe.seed, BLOCKS, 0]);
+        let sizes: Vec<usize> = blocks.iter().map(|block| size(block)).collect();
+        let held_out = drawn(&sizes, recipe.test_share, &[recipe.seed, BLOCKS, 0]);
         (blocks, held_out)
     } else {
         let without = running.texts.len() - with;
@@ -372,9 +384,9 @@ fn parts<'t>(
             let total = running.texts.len();
             return Err(SidesError::Partial { without, total }.into());
         }
-        let of = |side: Split| -> Result<Vec<&str>, NextWordError> {
+        let of = |side: Split| -> Result<Vec<&RunningText>, NextWordError> {
             let texts = running.texts.iter().filter(|text| text.split == Some(side));
-            let texts: Vec<&str> = texts.map(text).collect();
+            let texts: Vec<&RunningText> = texts.collect();
             if texts.is_empty() { Err(SidesError::Empty { side }.into()) } else { Ok(texts) }
         };
         let (mut all, test) = (blocks(&of(Split::Train)?), blocks(&of(Split::Test)?));
@@ -384,7 +396,8 @@ fn parts<'t>(
         (all, held_out)
     };
     let others: Vec<usize> = (0..blocks.len()).filter(|&block| !held_out[block]).collect();
-    let stops = drawn(others.len(), STOP_SHARE, &[recipe.seed, BLOCKS, 1]);
+    let sizes: Vec<usize> = others.iter().map(|&block| size(&blocks[block])).collect();
+    let stops = drawn(&sizes, STOP_SHARE, &[recipe.seed, BLOCKS, 1]);
     let mut role: Vec<Role> =
         held_out.iter().map(|&held_out| if held_out { Role::Test } else { Role::Learn }).collect();
     others.iter().zip(stops).filter(|(_, stops)| *stops).for_each(|(&b, _)| role[b] = Role::Stop);
@@ -397,13 +410,29 @@ fn parts<'t>(
     Ok((blocks, Parts { role }))
 }
 
-/// A share of so many things, one at least.
-fn drawn(count: usize, share: f64, seed: &[u64]) -> Vec<bool> {
-    let mut order: Vec<usize> = (0..count).collect();
+fn size(block: &[&str]) -> usize {
+    block.iter().map(|text| words(text)).sum()
+}
+
+/// Blocks by chance that have together about this share of all words, one at least: each
+/// that brings them nearer to it.
+fn drawn(sizes: &[usize], share: f64, seed: &[u64]) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
     SplitMix64::of(seed).shuffle(&mut order);
-    let most = ((count as f64 * share).round() as usize).max(1);
-    let mut chosen = vec![false; count];
-    order.into_iter().take(most).for_each(|i| chosen[i] = true);
+    let wanted = sizes.iter().sum::<usize>() as f64 * share;
+    let (mut chosen, mut have) = (vec![false; sizes.len()], 0.0);
+    for &block in &order {
+        let more = sizes[block] as f64;
+        if have + more / 2.0 <= wanted {
+            chosen[block] = true;
+            have += more;
+        }
+    }
+    if have == 0.0
+        && let Some(&smallest) = order.iter().min_by_key(|&&block| sizes[block])
+    {
+        chosen[smallest] = true;
+    }
     chosen
 }
 
@@ -620,4 +649,27 @@ fn recipe_words(
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_drawn_has_its_share_of_the_words() {
+        let check = |sizes: &[usize], share: f64, range: std::ops::RangeInclusive<usize>| {
+            for seed in 0..20 {
+                let drawn = drawn(sizes, share, &[seed]);
+                let have =
+                    sizes.iter().zip(drawn).filter(|(_, drawn)| *drawn).map(|(s, _)| s).sum();
+                assert!(range.contains(&have), "{have} of {sizes:?}, seed {seed}");
+            }
+        };
+        check(&[10; 100], 0.25, 250..=250);
+        check(&[10; 7], 0.1, 10..=10);
+        // A group that is most of the texts is learned from.
+        check(&[900, 30, 30, 40], 0.25, 100..=100);
+        check(&[90, 10], 0.25, 10..=10);
+        check(&[1000, 900], 0.1, 900..=900);
+    }
 }
