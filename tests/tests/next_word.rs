@@ -291,7 +291,7 @@ fn groups_are_in_one_part() {
 
     let object = |number: usize, text: &str| {
         let group = if number < 60 { "one" } else { "other" };
-        let side = if number % 4 == 0 { "test" } else { "train" };
+        let side = if number.is_multiple_of(4) { "test" } else { "train" };
         serde_json::json!({ "text": text, "group": group, "split": side }).to_string() + "\n"
     };
     let notes = notes(120);
