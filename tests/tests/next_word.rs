@@ -3,6 +3,7 @@
 use std::fs;
 
 use graft_bundle::Bundle;
+use graft_input::words::WordTable;
 use graft_runtime::Model;
 use graft_tests::sandbox::{Said, Sandbox, run};
 use serde_json::Value;
@@ -219,6 +220,92 @@ fn a_split_that_is_stated_is_taken() {
     let held_out = sandbox.run("evaluate next.graft notes.csv --split test --json").done().json();
     assert_eq!(held_out["texts"], 30);
     assert_eq!(held_out["asked"], said["asked"]);
+}
+
+/// Paragraphs as rows with a column more.
+fn rows(column: &str, of: impl Fn(usize) -> String) -> String {
+    notes(120)
+        .split("\n\n")
+        .filter(|p| !p.is_empty())
+        .enumerate()
+        .fold(format!("text,{column}\n"), |all, (number, text)| {
+            all + &format!("\"{}\",{}\n", text.replace('\n', " "), of(number))
+        })
+}
+
+/// The vectors of words that are learned from are tuned and travel so, one table for what
+/// stands before and what comes next; of that very table the held-out results are.
+#[test]
+fn one_table_on_both_sides_travels_as_it_was_tuned() {
+    let sandbox = sandbox();
+    sandbox.write("notes.csv", rows("split", |n| ["train", "test"][n / 90].to_owned()));
+    let flags = "--next-word --model tiny.txt -o next.graft --hidden 16 --epochs 20 --json \
+                 --output-vectors tied --against-random";
+    let said = sandbox.run(&format!("train notes.csv {flags}")).done().json();
+    assert!(said["perplexity"].as_f64().unwrap() < 5.5, "{said:#}");
+    assert!(said["best_epoch"].as_u64().unwrap() > 2, "{said:#}");
+    let judged = sandbox.run("evaluate next.graft notes.csv --split test --json").done().json();
+    for name in ["perplexity", "top1", "top3"] {
+        let [said, judged] = [&said, &judged].map(|one| one[name].as_f64().unwrap());
+        assert!((said - judged).abs() < 1e-5 * judged, "{name}: {said} {judged}");
+    }
+
+    let file = fs::read(sandbox.path("next.graft")).unwrap();
+    let bundle = Bundle::parse(&file).unwrap();
+    let table = WordTable::parse(bundle.words().unwrap()).unwrap();
+    let row = |word: &str| {
+        let mut row = [f32::NAN; 6];
+        table.row(table.lookup(word).unwrap(), &mut row);
+        row
+    };
+    let vectors = vectors();
+    let before = |word: &str| -> Vec<f32> {
+        let line = vectors.lines().find(|line| line.split(' ').next() == Some(word)).unwrap();
+        line.split(' ').skip(1).map(|number| number.parse().unwrap()).collect()
+    };
+    let distance = |word: &str| {
+        let pairs = row(word).into_iter().zip(before(word));
+        pairs.map(|(now, before)| (now - before).abs()).fold(0.0, f32::max)
+    };
+    // A mark is read, and moves as words do; what no text has stays.
+    for word in ["the", "owl", "quietly", "."] {
+        assert!(distance(word) > 0.05, "{word}: {}", distance(word));
+    }
+    assert!(distance("bear") < 0.01, "{}", distance("bear"));
+    let first = fs::read(sandbox.path("next.graft")).unwrap();
+    sandbox.run(&format!("train notes.csv {flags}")).done();
+    assert!(first == fs::read(sandbox.path("next.graft")).unwrap(), "the same bytes again");
+}
+
+/// Paragraphs of twelve groups, one after another in turn, of 20 words each that are asked
+/// for, one of which cannot be answered.
+#[test]
+fn groups_are_in_one_part() {
+    let sandbox = sandbox();
+    sandbox.write("notes.csv", rows("group", |number| format!("writer {}", number % 12)));
+    let flags = "--next-word --model tiny.txt -o next.graft --hidden 16 --epochs 1 --json";
+    let said = sandbox.run(&format!("train notes.csv {flags}")).done().json();
+    assert_eq!((&said["asked"], &said["blocks"]), (&(3 * 200).into(), &3.into()), "{said:#}");
+    assert_eq!(said["stopped_by"], 190);
+    assert_eq!(said["learned_from"], 8 * 190);
+
+    let object = |number: usize, text: &str| {
+        let group = if number < 60 { "one" } else { "other" };
+        let side = if number.is_multiple_of(4) { "test" } else { "train" };
+        serde_json::json!({ "text": text, "group": group, "split": side }).to_string() + "\n"
+    };
+    let notes = notes(120);
+    let texts = notes.split("\n\n").filter(|text| !text.is_empty()).enumerate();
+    sandbox.write("torn.jsonl", texts.map(|(n, text)| object(n, text)).collect::<String>());
+    let said = sandbox.run(&format!("train torn.jsonl {flags}")).done();
+    assert!(said.stderr.contains("the split that is stated has 2 groups on both sides"));
+    let said = said.json();
+    assert_eq!((&said["asked"], &said["blocks"]), (&600.into(), &2.into()), "{said:#}");
+    assert_eq!((&said["stopped_by"], &said["learned_from"]), (&855.into(), &855.into()));
+    sandbox.write("one.csv", rows("group", |_| "the only one".to_owned()));
+    sandbox
+        .run("train one.csv --next-word --model tiny.txt -o one.graft")
+        .refuses(&["no word can be asked for in the learning part", "too few groups"]);
 }
 
 #[test]

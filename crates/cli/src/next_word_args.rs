@@ -20,7 +20,7 @@ pub struct NextWordArgs {
     #[arg(long, value_name = "N", requires = "next_word", value_parser = clap::value_parser!(u32).range(10..=65_536))]
     pub words: Option<u32>,
 
-    /// Whether the vectors of the words to choose from learn too [default: tuned]
+    /// Which vectors learn too [default: tied]
     #[arg(long, value_enum, requires = "next_word")]
     pub output_vectors: Option<EmbeddingName>,
 
@@ -31,17 +31,21 @@ pub struct NextWordArgs {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub enum EmbeddingName {
-    /// They stay as they are in the file
+    /// None: they stay as they are in the file
     Frozen,
-    /// They begin as they are in the file
+    /// Those of the words to choose from, apart from those of the words before, which stay
     Tuned,
+    /// Those of all words that are learned from, the same for what stands before and for
+    /// what comes next
+    Tied,
 }
 
 impl NextWordArgs {
     pub fn embedding(&self) -> Embedding {
         match self.output_vectors {
             Some(EmbeddingName::Frozen) => Embedding::Frozen,
-            Some(EmbeddingName::Tuned) | None => Embedding::Tuned,
+            Some(EmbeddingName::Tuned) => Embedding::Tuned,
+            Some(EmbeddingName::Tied) | None => Embedding::Tied,
         }
     }
 }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use graft_input::words::{look_up, tokens};
 use graft_spec::Tokeniser;
 
+use super::data::RunningText;
+
 /// A text has about so many blocks: enough of each kind to draw from, and each long
 /// enough to have little to do with the next.
 const BLOCKS: usize = 100;
@@ -12,26 +14,52 @@ const BLOCKS: usize = 100;
 /// A text of fewer words is never cut: what is before a cut is not seen behind it.
 const LEAST_PIECE: usize = 100;
 
-/// Texts in blocks of about as many words. A text is in one block, unless it is much
-/// longer than one; then it is cut where a word begins.
-pub(super) fn blocks<'t>(texts: &[&'t str]) -> Vec<Vec<&'t str>> {
-    let total: usize = texts.iter().map(|text| tokens(text).count()).sum();
+/// Texts in blocks of about as many words. The texts of a group are in one block, however
+/// long they are; so is any other, unless it is much longer than one; then it is cut where a
+/// word begins.
+pub(super) fn blocks<'t>(texts: &[&'t RunningText]) -> Vec<Vec<&'t str>> {
+    let total: usize = texts.iter().map(|text| words(&text.text)).sum();
     let target = total.div_ceil(BLOCKS).max(1);
     let (mut blocks, mut block, mut filled) = (Vec::new(), Vec::new(), 0);
-    for text in texts {
-        for (piece, words) in pieces(text, target.max(LEAST_PIECE)) {
+    for unit in units(texts, target.max(LEAST_PIECE)) {
+        for (piece, words) in unit {
             block.push(piece);
             filled += words;
-            if filled >= target {
-                blocks.push(std::mem::take(&mut block));
-                filled = 0;
-            }
+        }
+        if filled >= target {
+            blocks.push(std::mem::take(&mut block));
+            filled = 0;
         }
     }
     if !block.is_empty() {
         blocks.push(block);
     }
     blocks
+}
+
+/// What is never apart, with how many words there are: a group, where its first text
+/// stands, or a piece of another text.
+fn units<'t>(texts: &[&'t RunningText], most: usize) -> Vec<Vec<(&'t str, usize)>> {
+    let mut units: Vec<Vec<(&str, usize)>> = Vec::new();
+    let mut places = HashMap::<&str, usize>::new();
+    for RunningText { text, group, .. } in texts {
+        match group {
+            None => units.extend(pieces(text, most).into_iter().map(|piece| vec![piece])),
+            Some(group) => {
+                let place = *places.entry(group).or_insert(units.len());
+                if place == units.len() {
+                    units.push(Vec::new());
+                }
+                units[place].push((text, words(text)));
+            }
+        }
+    }
+    units
+}
+
+/// How many words and marks a text has.
+pub(super) fn words(text: &str) -> usize {
+    tokens(text).count()
 }
 
 /// A text in pieces of at most so many words each.
@@ -155,14 +183,24 @@ impl Corpus {
 
     /// The rows of the words before, the last one's first, as the device has them.
     pub(super) fn context(&self, position: &Position, rows: &Rows, into: &mut [f32]) {
-        let ids = &self.sequences[position.sequence as usize].ids[..position.at as usize];
-        let mut before = ids.iter().rev();
+        let mut before = self.before(position);
         for place in into.chunks_exact_mut(rows.dimensions) {
-            match before.next() {
-                Some(&id) if self.has_vector(id) => place.copy_from_slice(rows.of(id)),
-                _ => place.fill(0.0),
+            match before.next().flatten() {
+                Some(id) => place.copy_from_slice(rows.of(id)),
+                None => place.fill(0.0),
             }
         }
+    }
+
+    /// The words before, the last one first: their numbers, if they have a vector.
+    pub(super) fn before(&self, position: &Position) -> impl Iterator<Item = Option<u32>> {
+        let ids = &self.sequences[position.sequence as usize].ids[..position.at as usize];
+        ids.iter().rev().map(|&id| self.has_vector(id).then_some(id))
+    }
+
+    /// How many words have a vector; their numbers are below.
+    pub(super) fn known(&self) -> usize {
+        self.known
     }
 
     /// Words looked up in some blocks, and those of them without a vector.
@@ -179,6 +217,7 @@ impl Corpus {
 }
 
 /// The vectors of the words that have one.
+#[derive(Clone)]
 pub(super) struct Rows {
     pub(super) dimensions: usize,
     pub(super) values: Vec<f32>,
@@ -199,14 +238,38 @@ mod tests {
         let text = "One two, three four. Five";
         assert_eq!(pieces(text, 3), [("One two, ", 3), ("three four. ", 3), ("Five", 1)]);
         assert_eq!(pieces(text, 100), [(text, 7)]);
-        let many = vec!["a b c d"; 300];
-        let blocks = blocks(&many);
+        let many = vec![text_of("a b c d", None); 300];
+        let blocks = blocks(&many.iter().collect::<Vec<_>>());
         assert_eq!(blocks.len(), 100);
         assert!(blocks.iter().all(|block| block.len() == 3));
         let long = "word ".repeat(1000);
-        let cut = super::blocks(&[&long, "end"]);
+        let texts = [text_of(&long, None), text_of("end", None)];
+        let cut = super::blocks(&texts.iter().collect::<Vec<_>>());
         assert_eq!(cut.len(), 11);
         assert_eq!(cut.concat().concat(), format!("{long}end"));
+    }
+
+    fn text_of(text: &str, group: Option<&str>) -> RunningText {
+        let group = group.map(str::to_owned);
+        RunningText { place: "x".into(), text: text.to_owned(), split: None, group }
+    }
+
+    #[test]
+    fn a_group_is_in_one_block() {
+        let long = "word ".repeat(1000);
+        let texts: Vec<RunningText> = (0..300)
+            .map(|i| match i % 3 {
+                0 => text_of("a b c d", None),
+                1 => text_of("one two", Some(["even", "odd"][i % 2])),
+                _ => text_of("some", Some(&format!("group {}", i / 3))),
+            })
+            .chain([text_of(&long, Some("long"))])
+            .collect();
+        let blocks = blocks(&texts.iter().collect::<Vec<_>>());
+        let with = |text: &str| blocks.iter().filter(|block| block.contains(&text)).count();
+        assert_eq!((with("one two"), with(&long)), (2, 1));
+        assert_eq!(blocks.concat().len(), texts.len());
+        assert!(blocks.len() > 20, "{}", blocks.len());
     }
 
     #[test]

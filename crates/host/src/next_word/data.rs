@@ -26,6 +26,9 @@ pub struct RunningText {
     pub text: String,
     /// On which side of the split, if the file says.
     pub split: Option<Split>,
+    /// Texts of one group are never in two parts of what is learned from, stops and is
+    /// held out.
+    pub group: Option<String>,
 }
 
 /// Texts that can't be used.
@@ -65,7 +68,8 @@ type Content = Result<RunningText, Skipped>;
 impl RunningTexts {
     /// Reads a folder of .txt files, in the order of their paths; a .csv or .tsv with
     /// the column text; a .jsonl with such a field; or any other file as text, whose
-    /// paragraphs, between empty lines, are the texts. Tables may have a split too.
+    /// paragraphs, between empty lines, are the texts. Tables may have a split and a group
+    /// too.
     pub fn open(path: &Path) -> Result<RunningTexts, RunningTextsError> {
         let metadata = std::fs::metadata(path)
             .map_err(|source| RunningTextsError::Read { path: path.to_path_buf(), source })?;
@@ -139,6 +143,7 @@ fn paragraphs<'a>(path: &'a Path, text: &'a str) -> impl Iterator<Item = Running
                 place: place(path, number),
                 text: line.to_owned(),
                 split: None,
+                group: None,
             }),
         }
         is_open = true;
@@ -188,20 +193,25 @@ fn table(path: &Path, delimiter: u8) -> Result<Vec<Content>, RunningTextsError> 
         let found = header.iter().collect::<Vec<_>>().join(", ");
         return Err(RunningTextsError::NoColumn { path: path.to_path_buf(), found });
     };
-    let split = column("split");
+    let (split, group) = (column("split"), column("group"));
     let mut contents = Vec::new();
     for record in reader.byte_records() {
         let record = record.map_err(wrong)?;
         let line = record.position().map_or(0, csv::Position::line);
         let fail = |problem| RunningTextsError::Line { path: path.to_path_buf(), line, problem };
         let place = place(path, line as usize);
-        let split = match split.map(|column| std::str::from_utf8(&record[column])) {
-            None | Some(Ok("")) => None,
-            Some(Ok(word)) => Some(side(word).map_err(fail)?),
-            Some(Err(_)) => return Err(fail(LineProblem::Utf8)),
+        let optional = |column: Option<usize>| match column {
+            None => Ok(None),
+            Some(column) => match std::str::from_utf8(&record[column]) {
+                Ok("") => Ok(None),
+                Ok(word) => Ok(Some(word)),
+                Err(_) => Err(fail(LineProblem::Utf8)),
+            },
         };
+        let split = optional(split)?.map(side).transpose().map_err(fail)?;
+        let group = optional(group)?.map(str::to_owned);
         contents.push(match std::str::from_utf8(&record[text]) {
-            Ok(text) => Ok(RunningText { place, text: text.to_owned(), split }),
+            Ok(text) => Ok(RunningText { place, text: text.to_owned(), split, group }),
             Err(_) => Err(Skipped { path: place, reason: NOT_UTF8.to_owned() }),
         });
     }
@@ -226,8 +236,8 @@ fn lines(path: &Path) -> Result<Vec<Content>, RunningTextsError> {
             |problem| RunningTextsError::Line { path: path.to_path_buf(), line: number, problem };
         contents.push(match std::str::from_utf8(&line) {
             Ok(line) => {
-                let (text, split) = object(line).map_err(wrong)?;
-                Ok(RunningText { place, text, split })
+                let Object { text, split, group } = object(line).map_err(wrong)?;
+                Ok(RunningText { place, text, split, group })
             }
             Err(_) => Err(Skipped { path: place, reason: NOT_UTF8.to_owned() }),
         });
@@ -235,7 +245,13 @@ fn lines(path: &Path) -> Result<Vec<Content>, RunningTextsError> {
     Ok(contents)
 }
 
-fn object(line: &str) -> Result<(String, Option<Split>), LineProblem> {
+struct Object {
+    text: String,
+    split: Option<Split>,
+    group: Option<String>,
+}
+
+fn object(line: &str) -> Result<Object, LineProblem> {
     let object: Map<String, Value> =
         serde_json::from_str(line).map_err(|error| LineProblem::Json(error.to_string()))?;
     let string = |name: &'static str| match object.get(name) {
@@ -250,5 +266,6 @@ fn object(line: &str) -> Result<(String, Option<Split>), LineProblem> {
         None | Some("") => None,
         Some(word) => Some(side(word)?),
     };
-    Ok((text, split))
+    let group = string("group")?.filter(|group| !group.is_empty());
+    Ok(Object { text, split, group })
 }

@@ -38,7 +38,9 @@ pub enum NextWordError {
     )]
     TooShort { found: usize },
     /// A side of the split has no place where a word is asked for.
-    #[error("no word can be asked for in the {part} part: its texts are too few or too short")]
+    #[error(
+        "no word can be asked for in the {part} part: the texts are too few, too short, or of too few groups"
+    )]
     NothingAsked { part: &'static str },
     /// Texts of another language than the vectors.
     #[error(

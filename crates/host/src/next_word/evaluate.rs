@@ -42,8 +42,7 @@ pub fn evaluate(
 ) -> Result<Judged, NextWordError> {
     let spec = spec_of(bundle)?;
     let table = WordTable::parse(bundle.words().expect("a bundle about texts has a word table"))?;
-    let texts: Vec<&str> = running.texts.iter().map(|text| text.text.as_str()).collect();
-    let blocks = blocks(&texts);
+    let blocks = blocks(&running.texts.iter().collect::<Vec<_>>());
     let find = |word: &str| table.lookup(word).map(|index| index as usize);
     let corpus = Corpus::of(&blocks, spec.tokens, table.len() as usize, find);
     let labels: HashMap<&str, u32> =
@@ -84,7 +83,7 @@ pub fn evaluate(
         asked: asked as u64,
         outside: outside as f64 / asked as f64,
         unknown: unknown as f64 / all as f64,
-        texts: texts.len(),
+        texts: running.texts.len(),
     })
 }
 
@@ -119,6 +118,7 @@ pub fn contexts(running: &RunningTexts, most: usize) -> Vec<RunningText> {
                     text: text.text[from..at].to_owned(),
                     place: format!("{} byte {at}", text.place.display()).into(),
                     split: text.split,
+                    group: text.group.clone(),
                 });
             }
             number += 1;
@@ -152,7 +152,12 @@ mod tests {
         let table = WordTable::parse(table.as_slice()).unwrap();
         let text = "The cat's mat -- don't, do; xyzzy \u{a0} É state-of-the-cat. DON’T 1,000.5 the";
         let running = RunningTexts {
-            texts: vec![RunningText { place: PathBuf::new(), text: text.repeat(9), split: None }],
+            texts: vec![RunningText {
+                place: PathBuf::new(),
+                text: text.repeat(9),
+                split: None,
+                group: None,
+            }],
             skipped: Vec::new(),
         };
         let tokens = Tokeniser::Words { lowercase: true };

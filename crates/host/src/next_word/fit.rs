@@ -11,6 +11,7 @@ use graft_onnx::{
 use super::corpus::{Corpus, Position, Rows};
 use super::error::NextWordError;
 use super::judge::Verdict;
+use super::tied::Moving;
 use super::{Embedding, INPUT, NextWordRecipe};
 use crate::engine::{Batch, Engine, Network, NetworkError, Step};
 use crate::finetune::EpochFacts;
@@ -60,10 +61,12 @@ pub(super) struct Machine<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Lesson<'a> {
     pub(super) corpus: &'a Corpus,
-    /// Of the words before, as they travel.
+    /// Of all words, as they are before learning.
+    pub(super) vectors: &'a Rows,
+    /// Of the words before, as they travel if they stay.
     pub(super) rows: &'a Rows,
-    /// `[words][dimensions]`: of the words that can come.
-    pub(super) embedding: &'a [f32],
+    /// The words that can come, by class.
+    pub(super) outputs: &'a [u32],
     /// `[words]`: the logarithms of their frequencies.
     pub(super) bias: &'a [f32],
     /// Places whose word can be answered.
@@ -74,6 +77,8 @@ pub(super) struct Lesson<'a> {
 /// What came of it.
 pub(super) struct Fitted {
     pub(super) network: Graph,
+    /// Of all words, if those of the words before moved.
+    pub(super) moved: Option<Rows>,
     pub(super) epochs: Vec<EpochFacts>,
     pub(super) best_epoch: usize,
 }
@@ -85,13 +90,15 @@ pub(super) fn fit(
     recipe: &NextWordRecipe,
     on: OnEvent<'_>,
 ) -> Result<Fitted, NextWordError> {
-    let Lesson { corpus, rows, learn, .. } = *lesson;
+    let Lesson { corpus, vectors, rows, outputs, learn, .. } = *lesson;
+    let dimensions = rows.dimensions;
+    let embedding: Vec<f32> = outputs.iter().flat_map(|&id| vectors.of(id)).copied().collect();
     let design = NextWord {
         input: INPUT,
-        inputs: recipe.context * rows.dimensions,
-        dimensions: rows.dimensions,
+        inputs: recipe.context * dimensions,
+        dimensions,
         hidden: recipe.hidden,
-        embedding: lesson.embedding,
+        embedding: &embedding,
         bias: lesson.bias,
     };
     let mut random = SplitMix64::of(&[recipe.seed, WEIGHTS]);
@@ -99,7 +106,11 @@ pub(super) fn fit(
     let mut graph =
         design.network(&mut || ((0..12).map(|_| random.unit()).sum::<f64>() - 6.0) as f32);
     let batch = if learn.len() < FEW { SMALL_BATCH } else { BATCH };
-    let step = training_step(&graph, batch, recipe.embedding, recipe.weight_decay)?;
+    let moving = (recipe.embedding == Embedding::Tied)
+        .then(|| Moving::of(corpus, outputs, learn, recipe.context));
+    let tied = moving.as_ref().map(|moving| design.tied(&graph, &moving.table(vectors)));
+    let learning = tied.as_ref().unwrap_or(&graph);
+    let step = training_step(learning, batch, recipe.embedding, recipe.weight_decay)?;
     let an_epoch = learn.len().min(MOST_OF_AN_EPOCH);
     let steps_an_epoch = an_epoch.div_ceil(batch);
     let total = steps_an_epoch * recipe.epochs;
@@ -110,14 +121,16 @@ pub(super) fn fit(
     if on(begin).is_break() {
         return Err(NextWordError::Cancelled);
     }
-    let (input, classes) = (design.inputs, lesson.bias.len());
+    // A word before is its row, or the number of its row.
+    let width = if moving.is_some() { 1 } else { dimensions };
+    let (input, classes) = (recipe.context * width, lesson.bias.len());
     let mut one = Batch {
         examples: vec![0.0; batch * input],
         targets: vec![0.0; batch * classes],
         row_weights: vec![0.0; batch],
         schedule: [0.0; 3],
     };
-    let before = stop_loss(machine, lesson, &graph)?;
+    let before = stop_loss(machine, lesson, rows, &graph)?;
     let facts = |epoch, loss, stop: (f64, f64), rate, seconds| EpochFacts {
         epoch,
         loss,
@@ -128,7 +141,7 @@ pub(super) fn fit(
     };
     let mut epochs = vec![facts(0, None, before, 0.0, 0.0)];
     let (mut best, mut best_epoch, mut taken) = (before.0, 0, 0);
-    let mut kept = graph.clone();
+    let mut kept = (graph.clone(), moving.as_ref().map(|_| vectors.clone()));
     let mut order: Vec<usize> = (0..learn.len()).collect();
     for epoch in 1..=recipe.epochs {
         let start = Instant::now();
@@ -143,10 +156,13 @@ pub(super) fn fit(
                 }
             };
             for (&member, row) in members.iter().zip(one.examples.chunks_exact_mut(input)) {
-                corpus.context(&learn[member], rows, row);
+                match &moving {
+                    Some(moving) => moving.numbers(corpus, &learn[member], row),
+                    None => corpus.context(&learn[member], rows, row),
+                }
                 let mut random =
                     SplitMix64::of(&[recipe.seed, DROPPED, epoch as u64, member as u64]);
-                for word in row.chunks_exact_mut(rows.dimensions) {
+                for word in row.chunks_exact_mut(width) {
                     if random.unit() < WORD_DROPOUT {
                         word.fill(0.0);
                     }
@@ -168,10 +184,13 @@ pub(super) fn fit(
                 return Err(NextWordError::Cancelled);
             }
         }
-        graph = with_state(graph, &step, &session.state()?)?;
-        let stop = stop_loss(machine, lesson, &graph)?;
+        let state = session.state()?;
+        let (next, table) = with_state(&design, graph, &step, &state)?;
+        graph = next;
+        let moved = moving.as_ref().zip(table).map(|(moving, table)| moving.moved(vectors, table));
+        let stop = stop_loss(machine, lesson, moved.as_ref().unwrap_or(rows), &graph)?;
         if stop.0 < best {
-            (best, best_epoch, kept) = (stop.0, epoch, graph.clone());
+            (best, best_epoch, kept) = (stop.0, epoch, (graph.clone(), moved));
         }
         let seconds = start.elapsed().as_secs_f64();
         let rate = recipe.rate * schedule.share(taken - 1);
@@ -190,19 +209,21 @@ pub(super) fn fit(
         }
     }
     let _ = on(Event::End);
-    Ok(Fitted { network: kept, epochs, best_epoch })
+    let (network, moved) = kept;
+    Ok(Fitted { network, moved, epochs, best_epoch })
 }
 
+/// Of a network, or of a tied one.
 fn training_step(
     graph: &Graph,
     batch: usize,
     embedding: Embedding,
     weight_decay: f32,
 ) -> Result<TrainingStep, NextWordError> {
-    let trainable = graph.weights().into_iter().map(|weight| weight.name);
-    let trainable = trainable
-        .filter(|name| embedding == Embedding::Tuned || name != NextWord::EMBEDDING)
-        .map(|name| Trainable { name, rate: 1.0 });
+    let names = graph.weights().into_iter().map(|weight| weight.name);
+    let names = names.filter(|name| embedding != Embedding::Frozen || name != NextWord::EMBEDDING);
+    let table = (embedding == Embedding::Tied).then(|| NextWord::TABLE.to_owned());
+    let trainable = names.chain(table).map(|name| Trainable { name, rate: 1.0 });
     let options = StepOptions {
         batch,
         loss: Loss::CrossEntropy,
@@ -220,27 +241,34 @@ fn schedule(rate: f64, step: usize) -> [f32; 3] {
     [rate as f32, correction(BETA1), correction(BETA2)]
 }
 
-/// The network with the weights that the steps have left.
-fn with_state(
+/// The network with the weights that the steps have left, and the table if it is tied.
+fn with_state<'s>(
+    design: &NextWord<'_>,
     graph: Graph,
     step: &TrainingStep,
-    state: &[Vec<f32>],
-) -> Result<Graph, NextWordError> {
+    state: &'s [Vec<f32>],
+) -> Result<(Graph, Option<&'s [f32]>), NextWordError> {
     let weights = step.state.iter().zip(state).filter(|(one, _)| one.role == StateRole::Weight);
     let weights = weights.map(|(one, values)| (one.weight.as_str(), values.as_slice()));
-    Ok(graph.with_weights(weights).map_err(Box::new)?)
+    let (tables, others): (Vec<_>, Vec<_>) =
+        weights.partition(|(weight, _)| *weight == NextWord::TABLE);
+    let table = tables.first().map(|&(_, table)| table);
+    let embedding = table.map(|table| (NextWord::EMBEDDING, &table[..design.embedding.len()]));
+    let graph = graph.with_weights(others.into_iter().chain(embedding)).map_err(Box::new)?;
+    Ok((graph, table))
 }
 
 /// The mean log-loss of some of the stop part, and the share that is answered right.
 fn stop_loss(
     machine: Machine<'_>,
     lesson: &Lesson<'_>,
+    rows: &Rows,
     graph: &Graph,
 ) -> Result<(f64, f64), NextWordError> {
     let some = spread(lesson.stop, MOST_OF_THE_STOP_PART);
     let (mut loss, mut right) = (0.0, 0usize);
     let mut go_on = |_| std::ops::ControlFlow::Continue(());
-    answers(machine, lesson.corpus, lesson.rows, graph, &some, &mut go_on, |place, logits| {
+    answers(machine, lesson.corpus, rows, graph, &some, &mut go_on, |place, logits| {
         let verdict = Verdict::of_logits(logits, 1.0, some[place].class);
         loss += verdict.loss.unwrap_or_default();
         right += usize::from(verdict.rank == Some(0));
@@ -299,87 +327,4 @@ pub(super) fn answers(
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::Value;
-
-    use super::*;
-
-    /// Of 32-bit floats against 64-bit ones, over 25 steps.
-    const SHARE: f64 = 2e-4;
-
-    fn numbers(value: &Value) -> Vec<f64> {
-        value.as_array().expect("numbers").iter().map(|v| v.as_f64().expect("a number")).collect()
-    }
-
-    fn singles(value: &Value) -> Vec<f32> {
-        numbers(value).into_iter().map(|v| v as f32).collect()
-    }
-
-    /// Expected: numpy, see tests/fixtures/next_word.
-    #[test]
-    fn the_network_learns_as_it_does_in_numpy() {
-        let engine = crate::engine::of_tests();
-        let stored: Value =
-            serde_json::from_str(include_str!("../../tests/fixtures/next_word/steps.json"))
-                .unwrap();
-        for (embedding, name) in [(Embedding::Tuned, "tuned"), (Embedding::Frozen, "frozen")] {
-            check(engine, &stored, embedding, &stored[name]);
-        }
-    }
-
-    fn check(engine: &Engine, stored: &Value, embedding: Embedding, expected: &Value) {
-        let number = |name: &str| stored[name].as_f64().unwrap();
-        let weights = &stored["weights"];
-        let (vectors, bias) = (singles(&weights["words.weight"]), singles(&weights["words.bias"]));
-        let design = NextWord {
-            input: INPUT,
-            inputs: number("inputs") as usize,
-            dimensions: number("dimensions") as usize,
-            hidden: number("hidden") as usize,
-            embedding: &vectors,
-            bias: &bias,
-        };
-        let hidden = singles(&weights["hidden.weight"]);
-        let mut graph = design
-            .network(&mut || 0.0)
-            .with_weights([("hidden.weight", hidden.as_slice())])
-            .unwrap();
-        let batch = number("batch") as usize;
-        let decay = number("weight_decay") as f32;
-        let step = training_step(&graph, batch, embedding, decay).unwrap();
-        let mut session = Step::open(engine, &Provider::Cpu, 1, &step, None).unwrap();
-        let near = |found: f64, expected: f64, what: &str| {
-            let close = (found - expected).abs() <= SHARE * expected.abs().max(1.0);
-            assert!(close, "{embedding:?}: {what} is {found}, not {expected}");
-        };
-        let classes = bias.len();
-        let (losses, norms) = (numbers(&expected["losses"]), numbers(&expected["norms"]));
-        let batches = stored["batches"].as_array().unwrap();
-        for (taken, one) in batches.iter().enumerate() {
-            let mut targets = vec![0.0; batch * classes];
-            for (row, label) in numbers(&one["labels"]).into_iter().enumerate() {
-                targets[row * classes + label as usize] = 1.0;
-            }
-            let batch = Batch {
-                examples: singles(&one["x"]),
-                targets,
-                row_weights: vec![1.0 / batch as f32; batch],
-                schedule: schedule(number("rate"), taken),
-            };
-            let moved = session.run(&batch).unwrap();
-            near(moved.loss.into(), losses[taken], "the loss");
-            near(moved.gradient_norm.into(), norms[taken], "the gradients' length");
-        }
-        assert_eq!(losses.len(), 25);
-        graph = with_state(graph, &step, &session.state().unwrap()).unwrap();
-        let mut network = Network::open(engine, &graph.to_bytes(), &Provider::Cpu, 1).unwrap();
-        let expected = numbers(&expected["logits"]);
-        network
-            .run(&[batch, design.inputs], &singles(&batches[0]["x"]), LOGITS, |logits| {
-                assert_eq!(logits.len(), expected.len());
-                let pairs = logits.iter().zip(&expected);
-                pairs.for_each(|(&found, &expected)| near(found.into(), expected, "a logit"));
-            })
-            .unwrap();
-    }
-}
+mod tests;

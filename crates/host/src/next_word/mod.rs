@@ -5,6 +5,7 @@
 //! data.rs      a file, a table or a folder becomes texts
 //! corpus.rs    …and these blocks of numbered words, and places where one is asked for
 //! fit.rs       the network learns, through the differentiator
+//! tied.rs      …and with it the vectors of the words before, which are those of the output
 //! judge.rs     how good it is, and others beside it
 //! train.rs     all of it, and the bundle
 //! evaluate.rs  a bundle on other texts
@@ -21,6 +22,7 @@ mod evaluate;
 mod fit;
 mod going_on;
 mod judge;
+mod tied;
 mod train;
 
 use graft_input::words::TablePrecision;
@@ -53,7 +55,7 @@ pub struct NextWordRecipe {
     pub hidden: usize,
     /// At most.
     pub epochs: usize,
-    /// Whether the vectors of the words to choose from learn too.
+    /// Whether vectors learn too, and which.
     pub embedding: Embedding,
     /// The largest learning rate.
     pub rate: f64,
@@ -80,13 +82,15 @@ impl NextWordRecipe {
     pub const USUAL_WORDS: usize = 5000;
 }
 
-/// Whether the output's vectors learn.
+/// Which vectors learn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Embedding {
-    /// They stay those of the file.
+    /// None: they stay those of the file.
     Frozen,
-    /// They begin as those of the file. Those of the words before stay.
+    /// The output's, which begin as those of the file. Those of the words before stay.
     Tuned,
+    /// Those of all words that are learned from, the same on both sides.
+    Tied,
 }
 
 /// How many words before a bundle looks at, if it says what comes next.

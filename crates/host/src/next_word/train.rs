@@ -1,6 +1,6 @@
 //! Texts and word vectors in, a bundle and a report out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use graft_spec::{
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::corpus::{Corpus, Position, Rows, blocks, is_word};
+use super::corpus::{Corpus, Position, Rows, blocks, is_word, words};
 use super::data::{RunningText, RunningTexts};
 use super::error::{LEAST_OUTPUTS, LEAST_WORDS, NextWordError};
 use super::evaluate::rows;
@@ -140,6 +140,7 @@ pub fn train_next_word(
         return Err(NextWordError::Strict { skipped: running.skipped.clone(), total });
     }
     let (blocks, parts) = parts(running, recipe)?;
+    note_torn(running, on)?;
     let (learning, stopping, testing) =
         (of_role(&parts, Role::Learn), of_role(&parts, Role::Stop), of_role(&parts, Role::Test));
 
@@ -175,36 +176,33 @@ pub fn train_next_word(
             return Err(NextWordError::NothingAsked { part });
         }
     }
-    let table = vocabulary.table(&vec![1.0; known], recipe.precision)?;
-    let parsed = WordTable::parse(table.as_slice())?;
-    // In the order of the vocabulary, as they travel.
-    let travelling = rows(&parsed);
-    let place = |id: usize| parsed.lookup(vocabulary.vectors.word(id)).expect("it was written");
-    let values = (0..known).flat_map(|id| travelling.of(place(id)).iter().copied());
-    let rows = Rows { dimensions: travelling.dimensions, values: values.collect() };
-    let embedding: Vec<f32> = outputs
-        .ids
-        .iter()
-        .flat_map(|&id| vocabulary.vectors.vector(id as usize))
-        .copied()
-        .collect();
+    let (table, rows) = travelling(&vocabulary, recipe.precision)?;
+    let values = (0..known).flat_map(|id| vocabulary.vectors.vector(id)).copied();
+    let vectors_before = Rows { dimensions: rows.dimensions, values: values.collect() };
 
     let start = Instant::now();
     let lesson = Lesson {
         corpus: &corpus,
+        vectors: &vectors_before,
         rows: &rows,
-        embedding: &embedding,
+        outputs: &outputs.ids,
         bias: &outputs.log_frequencies,
         learn: &learn,
         stop: &stop,
     };
-    let Fitted { network, epochs, best_epoch } = fit(machine, &lesson, recipe, on)?;
-    let temperature = temperature(machine, &lesson, &network)?;
+    let Fitted { network, moved, epochs, best_epoch } = fit(machine, &lesson, recipe, on)?;
+    let moved = moved.map(|moved| {
+        let places: Vec<usize> = (0..known).collect();
+        travelling(&vocabulary.with_vectors(&places, &moved.values), recipe.precision)
+    });
+    let moved = moved.transpose()?;
+    let (table, rows) = moved.as_ref().map_or((&table, &rows), |(table, rows)| (table, rows));
+    let temperature = temperature(machine, &lesson, rows, &network)?;
     let learning_seconds = start.elapsed().as_secs_f64();
 
     let judge = Judge { machine, corpus: &corpus, positions: &test, blocks: blocks.len() };
     let start = Instant::now();
-    let (ours, ece) = judge.network(&rows, &network, temperature, on)?;
+    let (ours, ece) = judge.network(rows, &network, temperature, on)?;
     let pairs = |positions: &[Position]| -> Vec<(u32, u32)> {
         let pair = |p: &Position| p.class.map(|class| (corpus.pair(p).0, class));
         positions.iter().filter_map(pair).collect()
@@ -219,7 +217,7 @@ pub fn train_next_word(
     let start = Instant::now();
     if recipe.against_random {
         note("the same from random vectors", on)?;
-        rivals.push((RivalName::RandomVectors, judge.random(&lesson, &outputs.ids, recipe, on)?));
+        rivals.push((RivalName::RandomVectors, judge.random(&lesson, recipe, on)?));
     }
     let random_seconds = recipe.against_random.then(|| start.elapsed().as_secs_f64());
     let scores = Scores::of(&ours, recipe.seed);
@@ -266,7 +264,7 @@ pub fn train_next_word(
         },
     };
     let description = Description { name: recipe.name.clone(), labels, calibration, provenance };
-    let subject = Subject::Text { spec: &spec, table: &table };
+    let subject = Subject::Text { spec: &spec, table };
     let grafted = bundle(engine, provider, subject, rows.dimensions, &network, description)?;
     if let Some(reason) = &grafted.without_nnef {
         note(
@@ -310,6 +308,20 @@ pub fn train_next_word(
     Ok(NextWordRun { grafted, origin: vectors.origin.clone(), calibration, summary, facts })
 }
 
+/// The words as they travel, and their rows, in the order of the vocabulary.
+fn travelling(
+    vocabulary: &Vocabulary,
+    precision: TablePrecision,
+) -> Result<(Vec<u8>, Rows), NextWordError> {
+    let known = vocabulary.vectors.len();
+    let table = vocabulary.table(&vec![1.0; known], precision)?;
+    let parsed = WordTable::parse(table.as_slice())?;
+    let written = rows(&parsed);
+    let place = |id: usize| parsed.lookup(vocabulary.vectors.word(id)).expect("it was written");
+    let values = (0..known).flat_map(|id| written.of(place(id)).iter().copied()).collect();
+    Ok((table, Rows { dimensions: written.dimensions, values }))
+}
+
 fn of_role(parts: &Parts, role: Role) -> impl Fn(usize) -> bool {
     move |block| parts.role[block] == role
 }
@@ -318,6 +330,17 @@ fn note(text: &str, on: OnEvent<'_>) -> Result<(), NextWordError> {
     match on(Event::Note(text)) {
         ControlFlow::Break(()) => Err(NextWordError::Cancelled),
         ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+fn note_torn(running: &RunningTexts, on: OnEvent<'_>) -> Result<(), NextWordError> {
+    let of = |side: Split| -> HashSet<&str> {
+        let texts = running.texts.iter().filter(|text| text.split == Some(side));
+        texts.filter_map(|text| text.group.as_deref()).collect()
+    };
+    match of(Split::Train).intersection(&of(Split::Test)).count() {
+        0 => Ok(()),
+        torn => note(&format!("the split that is stated has {torn} groups on both sides"), on),
     }
 }
 
@@ -344,16 +367,16 @@ fn parts<'t>(
     running: &'t RunningTexts,
     recipe: &NextWordRecipe,
 ) -> Result<(Vec<Vec<&'t str>>, Parts), NextWordError> {
-    let text = |text: &'t RunningText| text.text.as_str();
-    let all: Vec<&str> = running.texts.iter().map(text).collect();
-    let found = all.iter().map(|text| graft_input::words::tokens(text).count()).sum();
+    let all: Vec<&RunningText> = running.texts.iter().collect();
+    let found = all.iter().map(|text| words(&text.text)).sum();
     if found < LEAST_WORDS {
         return Err(NextWordError::TooShort { found });
     }
     let with = running.texts.iter().filter(|text| text.split.is_some()).count();
     let (blocks, held_out) = if with == 0 {
         let blocks = blocks(&all);
-        let held_out = drawn(blocks.len(), recipe.test_share, &[recipe.seed, BLOCKS, 0]);
+        let sizes: Vec<usize> = blocks.iter().map(|block| size(block)).collect();
+        let held_out = drawn(&sizes, recipe.test_share, &[recipe.seed, BLOCKS, 0]);
         (blocks, held_out)
     } else {
         let without = running.texts.len() - with;
@@ -361,9 +384,9 @@ fn parts<'t>(
             let total = running.texts.len();
             return Err(SidesError::Partial { without, total }.into());
         }
-        let of = |side: Split| -> Result<Vec<&str>, NextWordError> {
+        let of = |side: Split| -> Result<Vec<&RunningText>, NextWordError> {
             let texts = running.texts.iter().filter(|text| text.split == Some(side));
-            let texts: Vec<&str> = texts.map(text).collect();
+            let texts: Vec<&RunningText> = texts.collect();
             if texts.is_empty() { Err(SidesError::Empty { side }.into()) } else { Ok(texts) }
         };
         let (mut all, test) = (blocks(&of(Split::Train)?), blocks(&of(Split::Test)?));
@@ -373,7 +396,8 @@ fn parts<'t>(
         (all, held_out)
     };
     let others: Vec<usize> = (0..blocks.len()).filter(|&block| !held_out[block]).collect();
-    let stops = drawn(others.len(), STOP_SHARE, &[recipe.seed, BLOCKS, 1]);
+    let sizes: Vec<usize> = others.iter().map(|&block| size(&blocks[block])).collect();
+    let stops = drawn(&sizes, STOP_SHARE, &[recipe.seed, BLOCKS, 1]);
     let mut role: Vec<Role> =
         held_out.iter().map(|&held_out| if held_out { Role::Test } else { Role::Learn }).collect();
     others.iter().zip(stops).filter(|(_, stops)| *stops).for_each(|(&b, _)| role[b] = Role::Stop);
@@ -386,13 +410,29 @@ fn parts<'t>(
     Ok((blocks, Parts { role }))
 }
 
-/// A share of so many things, one at least.
-fn drawn(count: usize, share: f64, seed: &[u64]) -> Vec<bool> {
-    let mut order: Vec<usize> = (0..count).collect();
+fn size(block: &[&str]) -> usize {
+    block.iter().map(|text| words(text)).sum()
+}
+
+/// Blocks by chance that have together about this share of all words, one at least: each
+/// that brings them nearer to it.
+fn drawn(sizes: &[usize], share: f64, seed: &[u64]) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
     SplitMix64::of(seed).shuffle(&mut order);
-    let most = ((count as f64 * share).round() as usize).max(1);
-    let mut chosen = vec![false; count];
-    order.into_iter().take(most).for_each(|i| chosen[i] = true);
+    let wanted = sizes.iter().sum::<usize>() as f64 * share;
+    let (mut chosen, mut have) = (vec![false; sizes.len()], 0.0);
+    for &block in &order {
+        let more = sizes[block] as f64;
+        if have + more / 2.0 <= wanted {
+            chosen[block] = true;
+            have += more;
+        }
+    }
+    if have == 0.0
+        && let Some(&smallest) = order.iter().min_by_key(|&&block| sizes[block])
+    {
+        chosen[smallest] = true;
+    }
     chosen
 }
 
@@ -447,13 +487,14 @@ impl Outputs {
 fn temperature(
     machine: Machine<'_>,
     lesson: &Lesson<'_>,
+    rows: &Rows,
     network: &Graph,
 ) -> Result<f32, NextWordError> {
     let classes = lesson.bias.len();
     let some = spread(lesson.stop, CALIBRATING / classes);
     let mut logits = Array2::zeros((some.len(), classes));
     let mut go_on = |_| ControlFlow::Continue(());
-    answers(machine, lesson.corpus, lesson.rows, network, &some, &mut go_on, |place, row| {
+    answers(machine, lesson.corpus, rows, network, &some, &mut go_on, |place, row| {
         logits.row_mut(place).iter_mut().zip(row).for_each(|(to, &logit)| *to = logit);
     })?;
     let labels: Vec<usize> =
@@ -529,7 +570,6 @@ impl Judge<'_> {
     fn random(
         &self,
         lesson: &Lesson<'_>,
-        outputs: &[u32],
         recipe: &NextWordRecipe,
         on: OnEvent<'_>,
     ) -> Result<Vec<Tally>, NextWordError> {
@@ -540,11 +580,11 @@ impl Judge<'_> {
         let mut normal = || ((0..12).map(|_| random.unit()).sum::<f64>() - 6.0) * deviation;
         let values = values.iter().map(|_| normal() as f32).collect();
         let rows = Rows { dimensions: *dimensions, values };
-        let embedding: Vec<f32> = outputs.iter().flat_map(|&id| rows.of(id)).copied().collect();
-        let lesson = Lesson { rows: &rows, embedding: &embedding, ..*lesson };
-        let fitted = fit(self.machine, &lesson, recipe, on)?;
-        let temperature = temperature(self.machine, &lesson, &fitted.network)?;
-        Ok(self.network(&rows, &fitted.network, temperature, on)?.0)
+        let lesson = Lesson { vectors: &rows, rows: &rows, ..*lesson };
+        let Fitted { network, moved, .. } = fit(self.machine, &lesson, recipe, on)?;
+        let rows = moved.as_ref().unwrap_or(&rows);
+        let temperature = temperature(self.machine, &lesson, rows, &network)?;
+        Ok(self.network(rows, &network, temperature, on)?.0)
     }
 
     /// Of blocks in which a word is asked for.
@@ -589,6 +629,7 @@ fn recipe_words(
     let embedding = match recipe.embedding {
         Embedding::Frozen => "frozen",
         Embedding::Tuned => "tuned",
+        Embedding::Tied => "tied",
     };
     [
         ("task", "next-word".to_owned()),
@@ -608,4 +649,27 @@ fn recipe_words(
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_drawn_has_its_share_of_the_words() {
+        let check = |sizes: &[usize], share: f64, range: std::ops::RangeInclusive<usize>| {
+            for seed in 0..20 {
+                let drawn = drawn(sizes, share, &[seed]);
+                let have =
+                    sizes.iter().zip(drawn).filter(|(_, drawn)| *drawn).map(|(s, _)| s).sum();
+                assert!(range.contains(&have), "{have} of {sizes:?}, seed {seed}");
+            }
+        };
+        check(&[10; 100], 0.25, 250..=250);
+        check(&[10; 7], 0.1, 10..=10);
+        // A group that is most of the texts is learned from.
+        check(&[900, 30, 30, 40], 0.25, 100..=100);
+        check(&[90, 10], 0.25, 10..=10);
+        check(&[1000, 900], 0.1, 900..=900);
+    }
 }

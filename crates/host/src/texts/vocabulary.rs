@@ -111,7 +111,7 @@ impl Vocabulary {
 
     /// The same words with other vectors for some of them: those at `places`, in the
     /// rows of `vectors`.
-    pub(super) fn with_vectors(&self, places: &[usize], vectors: &[f32]) -> Vocabulary {
+    pub(crate) fn with_vectors(&self, places: &[usize], vectors: &[f32]) -> Vocabulary {
         let dimensions = self.vectors.dimensions();
         let rows: HashMap<usize, &[f32]> =
             places.iter().copied().zip(vectors.chunks_exact(dimensions)).collect();

@@ -4,7 +4,7 @@ use crate::graph::Graph;
 use crate::head::LOGITS;
 use crate::pool::{FEATURES, int, node};
 use crate::proto::tensor_proto::DataType;
-use crate::proto::{GraphProto, ModelProto, OperatorSetIdProto, TensorProto};
+use crate::proto::{GraphProto, ModelProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 use crate::tensor::{Dim, ElementType, TensorInfo};
 
 /// A next-word network before it has learnt: from the rows of the last words to a
@@ -14,8 +14,9 @@ use crate::tensor::{Dim, ElementType, TensorInfo};
 /// `v = C x + c + B relu(H x + h)` is the log-bilinear model of Mnih and Hinton 2007
 /// ("Three new graphical models for statistical language modelling") beside the hidden
 /// layer of Bengio et al. 2003 ("A neural probabilistic language model"), and
-/// `logits = E v + b`, where E begins as the words' vectors (Press and Wolf 2017, "Using
-/// the output embedding to improve language models").
+/// `logits = E v + b`, where E begins as the words' vectors. [`NextWord::tied`] keeps them
+/// one while they learn (Press and Wolf 2017, "Using the output embedding to improve
+/// language models").
 #[derive(Clone, Copy, Debug)]
 pub struct NextWord<'a> {
     /// What the input is called.
@@ -35,6 +36,9 @@ pub struct NextWord<'a> {
 impl NextWord<'_> {
     /// The name of E, `[words, dimensions]`.
     pub const EMBEDDING: &'static str = "words.weight";
+
+    /// The name of the table in [`NextWord::tied`], `[rows, dimensions]`.
+    pub const TABLE: &'static str = "table.weight";
 
     /// The network from its input `[batch, inputs]` to its outputs `features`, the vector
     /// `[batch, dimensions]`, and `logits`, `[batch, words]`.
@@ -74,11 +78,6 @@ impl NextWord<'_> {
             node("Add", ["context".to_owned(), "back".to_owned()], FEATURES.to_owned(), Vec::new()),
             dense(FEATURES, "words", LOGITS),
         ];
-        let info = |name: &str, length: usize| {
-            let shape = vec![Dim::Symbol("batch".to_owned()), Dim::Fixed(length as u64)];
-            let element = Some(ElementType::F32);
-            TensorInfo { name: name.to_owned(), element, shape: Some(shape) }.to_value_info()
-        };
         let model = ModelProto {
             ir_version: Some(8),
             producer_name: Some("graft".to_owned()),
@@ -87,14 +86,79 @@ impl NextWord<'_> {
                 name: Some("next_word".to_owned()),
                 node: nodes,
                 initializer: weights.into_iter().map(tensor).collect(),
-                input: vec![info(input, inputs)],
-                output: vec![info(FEATURES, dimensions), info(LOGITS, words)],
+                input: vec![rows_of(input, inputs)],
+                output: vec![rows_of(FEATURES, dimensions), rows_of(LOGITS, words)],
                 ..GraphProto::default()
             }),
             ..ModelProto::default()
         };
         Graph::of_model(model).expect("invariant: nodes read the input, weights and each other")
     }
+
+    /// What learns in the place of such a network if both sides have one table: E is its
+    /// first rows, and the input, `[batch, last words]`, has for each word the number of
+    /// its row, counted from 1. 0 is no word, whose row is 0 and stays so. Numbers are
+    /// whole, in floats, as all that a training step takes.
+    ///
+    /// # Panics
+    ///
+    /// If the table is not rows, of which E is the first.
+    pub fn tied(&self, network: &Graph, table: &[f32]) -> Graph {
+        let NextWord { input, inputs, dimensions, bias, .. } = *self;
+        let words = bias.len();
+        assert!(
+            table.len().is_multiple_of(dimensions) && table.len() >= words * dimensions,
+            "a row for each word that can come"
+        );
+        let rows = table.len() / dimensions;
+        let whole = |name: &str, values: &[i64]| TensorProto {
+            dims: vec![values.len() as i64],
+            data_type: Some(DataType::Int64 as i32),
+            name: Some(name.to_owned()),
+            raw_data: Some(values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>().into()),
+            ..TensorProto::default()
+        };
+        let owned = |names: [&str; 2]| names.map(str::to_owned);
+        let to_whole = vec![int("to", DataType::Int64 as i64)];
+        let first =
+            [NextWord::TABLE, "table.begin", "table.words", "table.axis"].map(str::to_owned);
+        let mut nodes = vec![
+            node("Cast", [NUMBERS.to_owned()], "numbers.whole".to_owned(), to_whole),
+            node("Pad", owned([NextWord::TABLE, "table.before"]), "table.all".to_owned(), vec![]),
+            node(
+                "Gather",
+                owned(["table.all", "numbers.whole"]),
+                "table.found".to_owned(),
+                vec![int("axis", 0)],
+            ),
+            node("Flatten", ["table.found".to_owned()], input.to_owned(), vec![int("axis", 1)]),
+            node("Slice", first, NextWord::EMBEDDING.to_owned(), vec![]),
+        ];
+        let mut graph = network.clone();
+        let inner = graph.graph_mut();
+        nodes.append(&mut inner.node);
+        inner.node = nodes;
+        inner.initializer.retain(|weight| weight.name() != NextWord::EMBEDDING);
+        inner.initializer.extend([
+            tensor((NextWord::TABLE, vec![rows, dimensions], table.to_vec())),
+            whole("table.before", &[1, 0, 0, 0]),
+            whole("table.begin", &[0]),
+            whole("table.words", &[words as i64]),
+            whole("table.axis", &[0]),
+        ]);
+        inner.input = vec![rows_of(NUMBERS, inputs / dimensions)];
+        graph
+    }
+}
+
+/// What the input of [`NextWord::tied`] is called.
+const NUMBERS: &str = "numbers";
+
+/// Of 32-bit floats, so many each.
+fn rows_of(name: &str, length: usize) -> ValueInfoProto {
+    let shape = vec![Dim::Symbol("batch".to_owned()), Dim::Fixed(length as u64)];
+    let element = Some(ElementType::F32);
+    TensorInfo { name: name.to_owned(), element, shape: Some(shape) }.to_value_info()
 }
 
 fn tensor((name, dims, values): (&str, Vec<usize>, Vec<f32>)) -> TensorProto {

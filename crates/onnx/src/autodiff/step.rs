@@ -151,8 +151,8 @@ impl Graph {
     /// alone; [`GraphError::UnknownTensor`] for a weight that isn't there;
     /// [`GraphError::NothingToTrain`] if no weight that moves has a gradient.
     pub fn training_step(&self, options: &StepOptions) -> Result<TrainingStep, GraphError> {
-        let graph = self.clone().of_batch(options.batch)?;
         let names: HashSet<&str> = options.trainable.iter().map(|t| t.name.as_str()).collect();
+        let graph = self.clone().of_batch(options.batch, &names)?;
         let mut initial = initial_values(&graph, &names)?;
         let statistics: HashSet<String> = match options.statistics {
             Statistics::Frozen => HashSet::new(),
@@ -257,7 +257,7 @@ impl Graph {
     }
 
     /// The same graph for batches of one size, its shapes known.
-    fn of_batch(self, batch: usize) -> Result<Graph, GraphError> {
+    fn of_batch(self, batch: usize, moving: &HashSet<&str>) -> Result<Graph, GraphError> {
         let mut graph = self;
         for input in graph.inputs() {
             let mut shape = input
@@ -275,7 +275,7 @@ impl Graph {
             let info = TensorInfo { shape: None, ..TensorInfo::declared(output) };
             *output = info.to_value_info();
         }
-        Ok(fold::shapes_known(graph))
+        Ok(fold::shapes_known(graph, moving))
     }
 }
 

@@ -15,19 +15,27 @@ const MOST_WORK: usize = 1 << 18;
 /// many numbers a channel.
 const SMALL_GROWTH: usize = 1 << 12;
 
-pub(super) fn fold(graph: &mut GraphProto, opset: i64) {
+/// Weights in `moving` are no constants.
+pub(super) fn fold(graph: &mut GraphProto, opset: i64, moving: &HashSet<&str>) {
     let own = graph.initializer.iter().filter_map(|t| usize::try_from(element_count(t)?).ok());
     // A weight may be read through a few nodes; a hostile graph reads it often.
     let mut budget = own.fold(MOST_WORK, |sum, count| sum.saturating_add(count.saturating_mul(2)));
     for growth in [SMALL_GROWTH, MOST_GROWTH] {
-        fold_once(graph, opset, growth, &mut budget);
+        fold_once(graph, opset, moving, growth, &mut budget);
     }
 }
 
-fn fold_once(graph: &mut GraphProto, opset: i64, growth: usize, budget: &mut usize) {
+fn fold_once(
+    graph: &mut GraphProto,
+    opset: i64,
+    moving: &HashSet<&str>,
+    growth: usize,
+    budget: &mut usize,
+) {
     let outputs: HashSet<String> = graph.output.iter().map(|o| o.name().to_owned()).collect();
+    let weights = graph.initializer.iter().filter(|tensor| !moving.contains(tensor.name()));
     let weights: HashMap<&str, &TensorProto> =
-        graph.initializer.iter().map(|tensor| (tensor.name(), tensor)).collect();
+        weights.map(|tensor| (tensor.name(), tensor)).collect();
     let mut computed: HashMap<String, Value> = HashMap::new();
     let mut moved: Vec<TensorProto> = Vec::new();
     let mut gone = vec![false; graph.node.len()];

@@ -9,6 +9,8 @@ mod in_front;
 mod shapes;
 mod unused;
 
+use std::collections::HashSet;
+
 use crate::graph::Graph;
 
 impl Graph {
@@ -32,7 +34,7 @@ impl Graph {
         let graph = self.graph_mut();
         aliases::remove(graph, opset);
         shapes::fold(graph, opset);
-        constants::fold(graph, opset);
+        constants::fold(graph, opset, &HashSet::new());
         unused::remove(graph);
         behind::fold(graph, opset);
         in_front::fold(graph);
@@ -41,14 +43,14 @@ impl Graph {
     }
 }
 
-/// What follows from fixed shapes alone becomes constants; every node that has
-/// weights stays as it is.
-pub(crate) fn shapes_known(mut graph: Graph) -> Graph {
+/// What follows from fixed shapes and constants alone becomes constants; what is made of
+/// weights that move stays nodes, as it moves with them.
+pub(crate) fn shapes_known(mut graph: Graph, moving: &HashSet<&str>) -> Graph {
     graph.model.ir_version = Some(graph.model.ir_version().max(4));
     let opset = graph.opset();
     let inner = graph.graph_mut();
     shapes::fold(inner, opset);
-    constants::fold(inner, opset);
+    constants::fold(inner, opset, moving);
     unused::remove(inner);
     graph
 }

@@ -424,6 +424,19 @@ fn embeddings_are_added_up() {
     check(&graph, 3);
 }
 
+/// A weight that is cut is one no less, and not folded into a constant.
+#[test]
+fn a_weight_is_read_in_two_ways() {
+    let mut net = Net::new(&[2, 3], 5);
+    let table = net.weight(&[5, 3]);
+    let [zero, two] = [net.whole(&[0]), net.whole(&[2])];
+    let first = net.node_of("Slice", &[&table, &zero, &two, &zero], 1, Vec::new());
+    net.node("Gemm", &[&first[0]], vec![int("transB", 1)]);
+    net.node("MatMul", &[&first[0]], Vec::new());
+    net.node("Gemm", &[&table], vec![int("transB", 1)]);
+    check(&net.graph(), 4);
+}
+
 #[test]
 fn running_statistics_follow_the_batch() {
     let mut net = Net::new(&[3, 2, 2, 2], 5);
