@@ -284,8 +284,8 @@ graft_status graft_predict_picture(struct graft_model *model,
 // `text` is `length` bytes of UTF-8; no NUL need end them. They must not change
 // during the call and are not kept. The answer is GRAFT_UNKNOWN if the bundle knows
 // none of the words; `tokens` and `known` say how many it knows. The library
-// allocates nothing of its own but room for the longest word yet; the engine below
-// it allocates its tensors anew for each text.
+// allocates nothing of its own but room for the longest word yet; the tokenizer of a
+// sentence encoder and the engine below it allocate anew for each text.
 //
 // On failure `*answer` is as it was: GRAFT_TEXT, GRAFT_UNVERIFIED, GRAFT_ENGINE, and
 // GRAFT_MISUSE if the bundle is about pictures; so it is where a picture is given to

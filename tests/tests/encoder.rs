@@ -160,7 +160,7 @@ fn what_is_wrong_is_named() {
     sandbox.write("tiny/tokenizer.json", more);
     refuses(&["tiny/tokenizer.json", "token \"far\" the id 4000", "not of the same model"]);
     sandbox.write("tiny/tokenizer.json", tokenizer.replacen("WordPiece", "BPE", 2));
-    refuses(&["model is not read here: it is BPE"]);
+    refuses(&["tiny/tokenizer.json", "the tokenizer cannot be read"]);
     sandbox.write("tiny/tokenizer.json", &tokenizer);
 
     let config = fs::read_to_string(tiny().join("config.json")).unwrap();
@@ -226,9 +226,9 @@ fn minilm() -> PathBuf {
     folder
 }
 
-fn ids(preparer: &mut TokenPreparer, text: &str) -> Vec<u8> {
+fn ids(preparer: &TokenPreparer, text: &str) -> Vec<u8> {
     let mut tensor = Vec::new();
-    preparer.fill(text, &mut tensor);
+    preparer.fill(text, &mut tensor).unwrap();
     let ids = tensor.iter().map(|&id| id as u32);
     let length = u32::try_from(tensor.len()).unwrap();
     std::iter::once(length).chain(ids).flat_map(u32::to_le_bytes).collect()
@@ -254,10 +254,10 @@ fn minilm_preparer() -> TokenPreparer {
 #[test]
 fn tokens_of_all_characters_are_those_of_the_reference() {
     let (json, texts) = expected(&repository().join("tests/fixtures/minilm/expected.json"));
-    let mut preparer = minilm_preparer();
+    let preparer = minilm_preparer();
     for (text, one) in texts.iter().zip(json["texts"].as_array().unwrap()) {
         let mut tensor = Vec::new();
-        preparer.fill(text, &mut tensor);
+        preparer.fill(text, &mut tensor).unwrap();
         let expected: Vec<f32> = serde_json::from_value(one["ids"].clone()).unwrap();
         assert_eq!(tensor, expected, "{text:?}");
     }
@@ -266,7 +266,7 @@ fn tokens_of_all_characters_are_those_of_the_reference() {
     assert_eq!(characters.len().div_ceil(1 << 16), chunks.len());
     for (number, (chunk, expected)) in characters.chunks(1 << 16).zip(chunks).enumerate() {
         let texts = chunk.iter().map(|c| format!("ab{c}cd {c}e {c}"));
-        let found = digest(texts.map(|text| ids(&mut preparer, &text)));
+        let found = digest(texts.map(|text| ids(&preparer, &text)));
         assert_eq!(&found, expected, "chunk {number}");
     }
 }
@@ -276,10 +276,10 @@ fn tokens_of_all_characters_are_those_of_the_reference() {
 #[test]
 fn spam_is_taken_apart_as_by_the_reference() {
     let (json, _) = expected(&repository().join("tests/fixtures/minilm/expected.json"));
-    let mut preparer = minilm_preparer();
+    let preparer = minilm_preparer();
     let mails = mails();
     assert_eq!(json["digests"]["mail_count"], mails.len());
-    let found = digest(mails.iter().map(|mail| ids(&mut preparer, mail)));
+    let found = digest(mails.iter().map(|mail| ids(&preparer, mail)));
     assert_eq!(&found, &json["digests"]["mails"]);
 }
 

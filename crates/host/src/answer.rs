@@ -249,7 +249,8 @@ impl<'a> Answerer<'a> {
                 Some(preparer.fill(texts[index], &mut self.tensor))
             }
             Preparation::Sentences { preparer, texts } => {
-                Some(preparer.fill(texts[index], &mut self.tensor))
+                let counts = preparer.fill(texts[index], &mut self.tensor);
+                Some(counts.map_err(|error| error.to_string())?)
             }
         };
         Ok((&self.tensor, counts))

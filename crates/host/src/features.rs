@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use graft_input::tokens::TokenizerError;
 use graft_input::{Preparer, synthetic, tensor_sha256};
 use graft_spec::{ImageSpec, MAX_SIDE};
 use ndarray::Array2;
@@ -105,6 +106,9 @@ pub enum FeaturesError {
     /// A value that no network should give.
     #[error("the backbone gives features that are not finite for {}", path.display())]
     NotFinite { path: PathBuf },
+    /// A sentence encoder's tokenizer does not take a text apart.
+    #[error("{}: {source}", path.display())]
+    Tokenizer { path: PathBuf, source: TokenizerError },
     /// The event sink said so.
     #[error("stopped")]
     Cancelled,

@@ -318,13 +318,13 @@ fn examples(subject: Subject<'_>) -> Result<Vec<Synthetic>, GraftError> {
             Ok(texts.collect())
         }
         Subject::Sentence { spec, tokenizer } => {
-            let mut preparer = TokenPreparer::new(spec, tokenizer)?;
+            let preparer = TokenPreparer::new(spec, tokenizer)?;
             let texts = (1..).zip(REFERENCE_WORDS).map(|(seed, width)| {
                 let mut tensor = Vec::new();
-                preparer.fill(&synthetic_sentence(seed, width), &mut tensor);
-                Synthetic { seed, width, height: 1, tensor }
+                preparer.fill(&synthetic_sentence(seed, width), &mut tensor)?;
+                Ok(Synthetic { seed, width, height: 1, tensor })
             });
-            Ok(texts.collect())
+            texts.collect()
         }
     }
 }

@@ -425,7 +425,8 @@ fn whose(error: FeaturesError) -> Failure {
         }
         FeaturesError::Network(_)
         | FeaturesError::Batch { .. }
-        | FeaturesError::NotFinite { .. } => Failure::Source(SourceError::Features(error)),
+        | FeaturesError::NotFinite { .. }
+        | FeaturesError::Tokenizer { .. } => Failure::Source(SourceError::Features(error)),
     }
 }
 

@@ -110,6 +110,9 @@ pub enum RunError {
         /// Values that were given.
         found: usize,
     },
+    /// The bundle's tokenizer has no tokens for a text.
+    #[error(transparent)]
+    Tokenizer(#[from] graft_input::tokens::TokenizerError),
     /// The engine gave up.
     #[error(transparent)]
     Engine(#[from] EngineError),

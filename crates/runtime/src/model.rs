@@ -191,7 +191,9 @@ impl Model {
         for (index, reference) in references.iter().enumerate() {
             let &Reference { seed, width, height, prepared_sha256: expected, .. } = reference;
             prepared.resize(self.manifest.input.tensor_len(), 0.0);
-            self.preparation.fill_reference(reference, &mut prepared);
+            self.preparation
+                .fill_reference(reference, &mut prepared)
+                .map_err(|source| VerifyError::Run { reference: index, source })?;
             let found = tensor_sha256(&prepared);
             if found != expected {
                 let reference = index;
@@ -248,13 +250,13 @@ impl Model {
     /// if the bundle knows none of them. [`Answer::text`] has how many it knows, and
     /// what was left out of a text that is longer than the bundle allows.
     ///
-    /// Nothing is allocated here but room for the longest token, once, and of a sentence
-    /// encoder what a text is normalised into; the engine allocates its tensors anew for
-    /// each text.
+    /// Nothing is allocated here but room for the longest token, once; the tokenizer of a
+    /// sentence encoder allocates for each text, and the engine its tensors.
     ///
     /// # Errors
     ///
-    /// [`RunError::Engine`] as for a frame, and [`RunError::NotAboutTexts`].
+    /// [`RunError::Engine`] as for a frame, [`RunError::NotAboutTexts`], and
+    /// [`RunError::Tokenizer`] if a text cannot be taken apart; the model stays usable.
     pub fn predict_text(&mut self, text: &str) -> Result<Answer<'_>, RunError> {
         let Model { engine, preparation, tokens, .. } = self;
         #[cfg(not(feature = "tokens"))]
@@ -267,7 +269,7 @@ impl Model {
             }
             #[cfg(feature = "tokens")]
             Preparation::Tokens(preparer) => {
-                counts = preparer.fill(text, tokens);
+                counts = preparer.fill(text, tokens)?;
                 engine.reshape(&[1, tokens.len()])?;
                 engine.fill(|tensor| tensor.copy_from_slice(tokens))?;
             }

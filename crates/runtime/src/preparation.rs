@@ -11,7 +11,7 @@ use graft_input::{Preparer, synthetic};
 use graft_spec::{Input, Manifest};
 use memmap2::{Mmap, MmapOptions};
 
-use crate::error::OpenError;
+use crate::error::{OpenError, RunError};
 
 /// What fills a tensor.
 // One of each model: the larger one's size is not worth a pointer.
@@ -87,7 +87,11 @@ impl Preparation {
 
     /// Prepares the example that a reference speaks of. `tensor` has room for the
     /// longest, and is cut to what the example has.
-    pub(crate) fn fill_reference(&mut self, reference: &Reference, tensor: &mut Vec<f32>) {
+    pub(crate) fn fill_reference(
+        &mut self,
+        reference: &Reference,
+        tensor: &mut Vec<f32>,
+    ) -> Result<(), RunError> {
         let &Reference { seed, width, height, .. } = reference;
         match self {
             Preparation::Picture(preparer) => {
@@ -99,9 +103,10 @@ impl Preparation {
             }
             #[cfg(feature = "tokens")]
             Preparation::Tokens(preparer) => {
-                preparer.fill(&synthetic_sentence(seed, width), tensor);
+                preparer.fill(&synthetic_sentence(seed, width), tensor)?;
             }
         }
+        Ok(())
     }
 }
 

@@ -81,8 +81,12 @@ const NOT_ON_A_DEVICE: &[&str] = &[
 ];
 
 /// Crates that only one of ours may name.
-const SOLE_USERS: &[(&str, &str)] =
-    &[("ort", "graft-host"), ("tract", "graft-runtime"), ("clap", "graft-cli")];
+const SOLE_USERS: &[(&str, &str)] = &[
+    ("ort", "graft-host"),
+    ("tract", "graft-runtime"),
+    ("tokenizers", "graft-input"),
+    ("clap", "graft-cli"),
+];
 
 #[test]
 fn crates_depend_along_the_arrows() {

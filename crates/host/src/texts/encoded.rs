@@ -137,12 +137,15 @@ struct Reader<'a, T> {
 }
 
 impl<T: AsRef<str>> Reader<'_, T> {
-    fn row(&mut self, index: usize) -> Result<Row, FeaturesError> {
+    fn row(&mut self, index: usize, place: &Path) -> Result<Row, FeaturesError> {
         let Shared { texts, cache, .. } = *self.shared;
         let start = Instant::now();
         let content = texts[index].as_ref();
         let text = Digest::of(content.as_bytes());
-        let counts = self.preparer.fill(content, &mut self.tensor);
+        let counts = self
+            .preparer
+            .fill(content, &mut self.tensor)
+            .map_err(|source| FeaturesError::Tokenizer { path: place.to_path_buf(), source })?;
         self.preparation += start.elapsed();
         if let Some(cache) = cache
             && let Some(values) = lock(cache).get(&text)?
@@ -184,7 +187,7 @@ impl<T: AsRef<str> + Sync> Worker for Reader<'_, T> {
         hand_out: HandOut<'_, Row>,
     ) -> Result<(), FeaturesError> {
         for index in first..first + places.len() {
-            let row = self.row(index)?;
+            let row = self.row(index, places[index - first])?;
             hand_out(index, Ok(row));
         }
         Ok(())
@@ -205,7 +208,11 @@ fn open_cache(
     // Stands for the code that takes texts apart: rows of what other code made are
     // not found.
     let mut tensor = Vec::new();
-    encoder.preparer().fill(&synthetic_sentence(0, 200), &mut tensor);
+    let of_sentence = encoder.preparer().fill(&synthetic_sentence(0, 200), &mut tensor);
+    of_sentence.map_err(|source| {
+        let path = Path::new("the synthetic sentence of references").to_path_buf();
+        FeaturesError::Tokenizer { path, source }
+    })?;
     let space = format!(
         "encoder {}\ntokenizer {}\ninput {:?}\nprepared {}\nprovider {}\nonnxruntime {}\ncpu {}\ngraft {}\n",
         encoder.digest(),

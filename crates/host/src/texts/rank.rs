@@ -518,9 +518,10 @@ fn made_by_encoder(
     let network = join(encoder.graph(), &blank(encoder.length, classes))
         .map_err(|error| Failure::All(RankError::Head(error)))?
         .to_bytes();
-    let mut preparer = encoder.preparer();
+    let preparer = encoder.preparer();
     let prepare = |number: usize, tensor: &mut Vec<f32>| {
-        let _ = preparer.fill(texts[number % texts.len()], tensor);
+        let counts = preparer.fill(texts[number % texts.len()], tensor);
+        counts.expect("each was taken apart for its row");
     };
     let input = Input::Tokens(encoder.spec.clone());
     let outputs = [(FEATURES, encoder.length), (LOGITS, classes)];

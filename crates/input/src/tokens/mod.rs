@@ -1,53 +1,52 @@
 //! What a sentence encoder sees of a text: the ids of its tokens.
 //!
 //! The tokenizer travels in the bundle as the file `tokenizer.json` of Hugging Face's
-//! library `tokenizers`. What BERT and its kin have is read here: BERT's normaliser and
-//! pre-tokenizer, WordPiece (Schuster and Nakajima 2012), and tokens at both ends. The
-//! library itself is 2.4 MB of a device's program, has panics that a broken file can
-//! reach, and regular expressions whose memory nobody bounds; this is small, total, and
-//! gives the same ids: `tests/tokens.rs` holds it to the library's own answers. Whatever
-//! else such a file may ask for is refused by name.
+//! library `tokenizers`, and that library reads it: WordPiece, BPE, Unigram and
+//! WordLevel, with whatever it knows of normalisers and post-processors. What encoders
+//! learned from is what it does, corners included, so code of our own could only be as
+//! good as its imitation. What the file says of padding and of where texts are cut is not
+//! followed: the spec says that.
+//!
+//! Such a file is nearly a program: it has regular expressions and replacements, some
+//! files make the library panic, and nothing bounds the time or the memory that one takes
+//! which was made to take much. Panics are caught here where they unwind, and become a
+//! [`TokenizerError`]; a program that aborts on a panic dies of such a file. Whoever opens
+//! bundles of strangers demands a signature.
 //!
 //! Host and device call this same code: `docs/format.md` is normative ("Preparing a
 //! text for a sentence encoder"). It is behind the feature `tokens`; a program without
 //! it refuses such bundles.
 
 #[cfg(feature = "tokens")]
-mod normalise;
-#[cfg(feature = "tokens")]
-mod pieces;
+mod library;
 #[cfg(feature = "tokens")]
 mod prepare;
-#[cfg(feature = "tokens")]
-mod read;
 mod synthetic;
 
 #[cfg(feature = "tokens")]
 pub use prepare::TokenPreparer;
 pub use synthetic::synthetic_sentence;
 
-/// A tokenizer that is refused.
+/// A tokenizer that is refused, or that refuses a text.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TokenizerError {
-    /// Not JSON, or without a part that it must have.
+    /// Not such a file, in the words of the library.
     #[error("the tokenizer cannot be read: {detail}")]
     Read {
-        /// What is wrong, with the line.
+        /// What is wrong.
         detail: String,
     },
-    /// A part that is not read here.
-    #[error("the tokenizer's {part} is not read here: {detail}")]
+    /// It makes no sense for an encoder of sentences.
+    #[error("the tokenizer's {part} {detail}")]
     Part {
         /// Its key in the file.
         part: &'static str,
-        /// What it is, and what would be read.
-        detail: String,
+        /// What is wrong with it.
+        detail: &'static str,
     },
-    /// A token that another part names.
-    #[error("the tokenizer's {part} names the token {token:?}, which is not in its vocabulary")]
+    /// What stands for unknown words is unknown.
+    #[error("the tokenizer's model names the token {token:?}, which is not in its vocabulary")]
     NoToken {
-        /// The part that names it.
-        part: &'static str,
         /// The token.
         token: String,
     },
@@ -72,6 +71,18 @@ pub enum TokenizerError {
         id: u32,
         /// Ids are below.
         vocabulary: u32,
+    },
+    /// It has no tokens for a text, in the words of the library.
+    #[error("the tokenizer does not take the text apart: {detail}")]
+    Text {
+        /// What is wrong.
+        detail: String,
+    },
+    /// The library panicked, and the panic was caught.
+    #[error("the tokenizer is broken: the library that reads it panicked: {detail}")]
+    Panicked {
+        /// Its words.
+        detail: String,
     },
     /// The spec breaks a rule.
     #[error(transparent)]

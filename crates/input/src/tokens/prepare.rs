@@ -1,8 +1,7 @@
 use graft_spec::{PADDING, TokensLength, TokensSpec};
 
-use super::TokenizerError;
-use super::normalise::{Normal, words};
-use super::read::Bert;
+use super::library::{self, Library};
+use super::{TokenizerError, synthetic_sentence};
 use crate::words::Counts;
 
 /// Turns texts into tensors of one spec, as `docs/format.md` states it ("Preparing a
@@ -10,41 +9,38 @@ use crate::words::Counts;
 #[derive(Clone, Debug)]
 pub struct TokenPreparer {
     spec: TokensSpec,
-    bert: Bert,
-    normal: Vec<Normal>,
-    piece: String,
-    /// Ids, and the bytes of the text where they end.
-    tokens: Vec<(u32, usize)>,
+    tokenizer: Library,
+    /// Stands for what the tokenizer does not know.
+    unknown: Option<u32>,
+    /// Tokens of a text, without those at its ends.
+    most: u32,
 }
 
+/// Of the sentence that a tokenizer is tried with: it has everything that synthetic
+/// sentences have.
+const WORDS_TRIED: u32 = 50;
+
 impl TokenPreparer {
-    /// Reads a tokenizer and holds it to the spec. What its file says of padding and
-    /// of where a text is cut is not followed: the spec says that.
+    /// Reads a tokenizer, tries it and holds it to the spec. What its file says of
+    /// padding and of where a text is cut is not followed: the spec says that.
     ///
     /// # Errors
     ///
-    /// A file that is none or asks for what is not read here; a token that the encoder
-    /// has no row for; no room for a text.
+    /// A file that is none; that makes the library panic; that makes no sense for
+    /// sentences; a token that the encoder has no row for; no room for a text.
     pub fn new(spec: &TokensSpec, json: &[u8]) -> Result<TokenPreparer, TokenizerError> {
         spec.check()?;
-        let bert = Bert::read(json)?;
-        let vocabulary = spec.vocabulary;
-        let of_pieces = bert.pieces.vocabulary.last().map(|(token, id)| (token.to_owned(), id));
-        let of_whole = bert.whole.iter().max_by_key(|(_, id)| *id).cloned();
-        let at_ends =
-            bert.ends.iter().flatten().max().map(|&id| ("at an end of texts".to_owned(), id));
-        let all = of_pieces.into_iter().chain(of_whole).chain(at_ends);
-        if let Some((token, id)) = all.max_by_key(|(_, id)| *id)
-            && id >= vocabulary
-        {
-            return Err(TokenizerError::Beyond { token, id, vocabulary });
-        }
-        let added = bert.ends.iter().map(Vec::len).sum();
-        if added >= spec.max_tokens as usize {
-            return Err(TokenizerError::NoRoom { added, max_tokens: spec.max_tokens });
-        }
-        let (normal, piece, tokens) = Default::default();
-        Ok(TokenPreparer { spec: spec.clone(), bert, normal, piece, tokens })
+        let mut tokenizer = library::read(json)?;
+        let unknown = library::unknown(&tokenizer, json)?;
+        let added = library::added(&tokenizer);
+        check(&mut tokenizer, added, spec.vocabulary)?;
+        let most = match u32::try_from(added) {
+            Ok(added) if added < spec.max_tokens => spec.max_tokens - added,
+            _ => return Err(TokenizerError::NoRoom { added, max_tokens: spec.max_tokens }),
+        };
+        // One more than is taken shows that there are more.
+        library::stop_behind(&mut tokenizer, spec.max_tokens as usize + 1)?;
+        Ok(TokenPreparer { spec: spec.clone(), tokenizer, unknown, most })
     }
 
     /// What it prepares for.
@@ -54,84 +50,73 @@ impl TokenPreparer {
 
     /// Tokens in its vocabulary.
     pub fn vocabulary(&self) -> u32 {
-        // Each has an id of its own below the spec's limit, or is an error.
-        u32::try_from(self.bert.pieces.vocabulary.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.tokenizer.get_vocab_size(true)).unwrap_or(u32::MAX)
     }
 
     /// Writes the ids of a text's tokens in the place of what is in `tensor`, which
     /// has then as many values as [`TokensSpec::length`] says; never none.
     ///
     /// A token counts as known unless it is the one that stands for unknown words.
-    pub fn fill(&mut self, text: &str, tensor: &mut Vec<f32>) -> Counts {
+    ///
+    /// # Errors
+    ///
+    /// [`TokenizerError::Text`] of a tokenizer that has a token for each word that it was
+    /// tried with, but not for all; [`TokenizerError::Panicked`].
+    pub fn fill(&self, text: &str, tensor: &mut Vec<f32>) -> Result<Counts, TokenizerError> {
         let kept = text.floor_char_boundary(self.spec.max_bytes as usize);
-        let most =
-            self.spec.max_tokens as usize - self.bert.ends.iter().map(Vec::len).sum::<usize>();
-        self.tokens.clear();
-        let is_cut = self.tokenise(&text[..kept], most);
-        let [before, behind] = &self.bert.ends;
-        let own = self.tokens.iter().map(|(id, _)| id);
+        let encoding = library::encode(&self.tokenizer, &text[..kept])?;
+        let mut counts = Counts { cut_bytes: text.len() - kept, ..Counts::default() };
+        // Where the last token ends that is kept.
+        let mut end = 0;
         tensor.clear();
-        // Below 2^24, so exact.
-        tensor.extend(before.iter().chain(own).chain(behind).map(|&id| id as f32));
+        let tokens = encoding.get_ids().iter().zip(encoding.get_offsets());
+        for ((&id, &(_, until)), &at_end) in tokens.zip(encoding.get_special_tokens_mask()) {
+            if at_end == 0 {
+                if counts.tokens == self.most {
+                    counts.cut_bytes = text.len().saturating_sub(end);
+                    continue;
+                }
+                counts.tokens += 1;
+                counts.known += u32::from(Some(id) != self.unknown);
+                end = end.max(until);
+            }
+            // Below 2^24, so exact.
+            tensor.push(id as f32);
+        }
         let least = match self.spec.length {
             TokensLength::Text => 1,
             TokensLength::MaxTokens => self.spec.max_tokens as usize,
         };
         tensor.resize(least.max(tensor.len()), PADDING);
-        let unknown = self.bert.pieces.unknown;
-        let known = self.tokens.iter().filter(|(id, _)| *id != unknown).count();
-        let end = match is_cut {
-            true => self.tokens.last().map_or(0, |(_, end)| *end),
-            false => kept,
-        };
-        // At most max_tokens.
-        Counts {
-            tokens: self.tokens.len() as u32,
-            known: known as u32,
-            cut_bytes: text.len() - end,
-        }
+        Ok(counts)
     }
+}
 
-    /// The first `most` tokens of a text; whether it has more.
-    fn tokenise(&mut self, text: &str, most: usize) -> bool {
-        let mut at = 0;
-        while at < text.len() {
-            let (until, whole) = self.next_whole(text, at);
-            self.split(&text[at..until], at, most);
-            if self.tokens.len() > most {
-                break;
-            }
-            at = until;
-            if let Some((length, id)) = whole {
-                at += length;
-                self.tokens.push((id, at));
-            }
-        }
-        let is_cut = self.tokens.len() > most;
-        self.tokens.truncate(most);
-        is_cut
+/// Holds a tokenizer to what an encoder of sentences can read.
+fn check(tokenizer: &mut Library, added: usize, vocabulary: u32) -> Result<(), TokenizerError> {
+    let refused = |part, detail| Err(TokenizerError::Part { part, detail });
+    if library::is_random(tokenizer) {
+        return refused(
+            "model",
+            "drops merges at random: a text would have other tokens each time",
+        );
     }
-
-    /// Where the next token begins that stands for itself, and of those that begin
-    /// there the longest: its length and id.
-    fn next_whole(&self, text: &str, at: usize) -> (usize, Option<(usize, u32)>) {
-        let starts = |place: usize| {
-            let here = &text.as_bytes()[place..];
-            self.bert.whole.iter().find(|(token, _)| here.starts_with(token.as_bytes()))
-        };
-        (at..text.len())
-            .find_map(|place| starts(place).map(|(token, id)| (place, Some((token.len(), *id)))))
-            .unwrap_or((text.len(), None))
+    let text = synthetic_sentence(0, WORDS_TRIED);
+    let bare = library::encode_bare(tokenizer, &text)?;
+    let whole = library::encode(tokenizer, &text)?;
+    let own = whole.get_special_tokens_mask().iter().filter(|&&at_end| at_end == 0).count();
+    if own != bare.len() || whole.len() != own + added {
+        return refused("post_processor", "does not have a text once, with tokens at its ends");
     }
-
-    /// The tokens of what has none that stands for itself.
-    fn split(&mut self, text: &str, at: usize, most: usize) {
-        self.bert.normaliser.normalise(text, at, &mut self.normal);
-        for word in words(&self.normal) {
-            self.bert.pieces.split(word, &mut self.piece, &mut self.tokens);
-            if self.tokens.len() > most {
-                return;
-            }
+    if whole.get_type_ids().iter().any(|&kind| kind != 0) {
+        return refused("post_processor", "gives tokens another type than 0");
+    }
+    let at_ends = whole.get_ids().iter().copied().zip(whole.get_tokens().iter().cloned());
+    let all = tokenizer.get_vocab(true).into_iter().map(|(token, id)| (id, token));
+    match all.chain(at_ends).max() {
+        Some((id, token)) if id >= vocabulary => {
+            Err(TokenizerError::Beyond { token, id, vocabulary })
         }
+        _ => Ok(()),
     }
 }

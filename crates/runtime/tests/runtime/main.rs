@@ -4,6 +4,7 @@
 mod answers;
 mod nnef;
 mod opening;
+mod sentences;
 mod texts;
 mod verifying;
 

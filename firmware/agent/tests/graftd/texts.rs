@@ -16,6 +16,10 @@ const WORDS: &str =
 const NEXT_WORD: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/runtime/tests/fixtures/next_word.graft");
 
+/// A bundle with a sentence encoder.
+const SENTENCE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/runtime/tests/fixtures/sentence.graft");
+
 fn command(source: &str, rest: &[&str]) -> Command {
     let about = ["--bundle", WORDS, "--source", source, "--format", "text"];
     Graftd::command(&[&about, rest].concat())
@@ -26,8 +30,8 @@ fn start(source: &str, rest: &[&str]) -> Graftd {
 }
 
 /// What the runtime says of a text in this process.
-fn expect(text: &str) -> Expected {
-    let bytes = std::fs::read(WORDS).unwrap();
+fn expect(bundle: &str, text: &str) -> Expected {
+    let bytes = std::fs::read(bundle).unwrap();
     let mut model = Model::open(&Bundle::parse(&bytes).unwrap()).unwrap();
     let answer = model.predict_text(text).unwrap();
     let probability = answer.probabilities.iter().copied().fold(0.0, f32::max);
@@ -42,7 +46,7 @@ fn every_line_is_answered_as_the_runtime_answers_it() {
     let answers = start(&format!("replay:{file}"), &["--repeat", "3"]).ends_well();
     assert_eq!(sequences(&answers), (0..15).collect::<Vec<u64>>());
     for (answer, text) in answers.iter().zip(texts.iter().cycle()) {
-        assert_eq!(found(answer), expect(text), "{text}");
+        assert_eq!(found(answer), expect(WORDS, text), "{text}");
         assert_eq!(answer["stable"], answer["label"], "{answer}");
     }
     // Expected: the Python that made the bundle.
@@ -54,6 +58,27 @@ fn every_line_is_answered_as_the_runtime_answers_it() {
     assert_eq!(answers[0]["label"], "weather");
     assert_eq!(answers[1]["label"], "money");
     assert!(answers[2]["label"].is_null() && answers[3]["label"].is_null());
+}
+
+#[test]
+fn sentences_are_read_by_an_encoder() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = "the soup ".repeat(100);
+    let texts = ["The soup, the bread and salt.", "", "🙂", "goal and team", &long];
+    let file = write_file(folder.path(), "texts", texts.join("\n").as_bytes());
+    let source = format!("replay:{file}");
+    let arguments = ["--bundle", SENTENCE, "--source", &source, "--format", "text"];
+    let answers = Graftd::spawn(&mut Graftd::command(&arguments)).ends_well();
+    assert_eq!(answers.len(), 5);
+    for (answer, text) in answers.iter().zip(texts) {
+        assert_eq!(found(answer), expect(SENTENCE, text), "{text}");
+    }
+    let counts = |answer: &Value| {
+        ["tokens", "known", "cut_bytes"].map(|field| answer[field].as_u64().unwrap())
+    };
+    let all: Vec<_> = answers.iter().map(counts).collect();
+    // The encoder takes 24 tokens, of which two are at the ends.
+    assert_eq!(all, [[8, 8, 0], [0, 0, 0], [1, 0, 0], [3, 3, 0], [22, 22, 802]]);
 }
 
 /// Expected: ONNX Runtime, printed by the script that made the bundle.

@@ -25,6 +25,11 @@ pub fn next_word() -> PathBuf {
     firmware("../crates/runtime/tests/fixtures/next_word.graft")
 }
 
+/// A bundle with a sentence encoder.
+pub fn sentence() -> PathBuf {
+    firmware("../crates/runtime/tests/fixtures/sentence.graft")
+}
+
 /// The tiny bundle with another network, or with other references.
 fn rewritten(network: Option<&[u8]>, change: impl FnOnce(&mut References)) -> Vec<u8> {
     let tiny = fs::read(tiny()).expect("the fixture is there");

@@ -13,7 +13,7 @@ use crate::programs::{Linking, Machine, run};
 
 /// A picture to ask about: its file, and the arguments of classify.c for it.
 pub struct Case {
-    arguments: Vec<String>,
+    pub arguments: Vec<String>,
     expected: Expected,
 }
 
@@ -69,6 +69,23 @@ pub fn cases(folder: &Path) -> Vec<Case> {
     ]
 }
 
+/// Texts for a sentence encoder, which the library reads if it was built for that.
+pub fn sentences(folder: &Path) -> Vec<Case> {
+    let bundle = bundles::sentence();
+    let texts = ["The soup, the bread and salt.\n", "🙂", "goal team goal"];
+    let case = |(number, text): (usize, &str)| {
+        let path = folder.join(format!("sentence{number}.txt"));
+        fs::write(&path, text).expect("there is room for a text");
+        Case {
+            expected: bundles::expected_of_text(&bundle, text),
+            arguments: [&bundle, &path, Path::new("text")]
+                .map(|argument| argument.to_str().expect("paths are UTF-8").to_owned())
+                .to_vec(),
+        }
+    };
+    texts.into_iter().enumerate().map(case).collect()
+}
+
 fn format_row(format: PixelFormat, width: u32) -> usize {
     usize::try_from(format.row_bytes(width)).expect("a small picture")
 }
@@ -112,7 +129,8 @@ pub fn check_misuse(machine: &Machine, misuse: &Path, arguments: &[String]) {
 #[test]
 fn the_example_answers_as_the_library_does() {
     let folder = tempfile::tempdir().unwrap();
-    let cases = cases(folder.path());
+    let mut cases = cases(folder.path());
+    cases.extend(sentences(folder.path()));
     let machine = Machine::host();
     for linking in [Linking::Archive, Linking::Shared] {
         let package = (install::host(), linking);

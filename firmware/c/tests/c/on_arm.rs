@@ -2,11 +2,11 @@
 //! compilers against what it built, run by qemu's user-mode emulation.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::bundles;
 use crate::exports::check_stack;
-use crate::native::{cases, check_answers, check_misuse};
+use crate::native::{cases, check_answers, check_misuse, sentences};
 use crate::programs::{Linking, Machine};
 
 /// Another processor's order of additions.
@@ -60,8 +60,19 @@ fn check(board: &Board) {
         let classify = machine.compile("example/classify.c", package, &[], folder.path());
         check_stack(&classify);
         check_answers(&machine, &classify, &cases, TOLERANCE);
+        check_sentences_are_refused(&machine, &classify, folder.path());
         let misuse = machine.compile("tests/c/misuse.c", package, &[], folder.path());
         check_misuse(&machine, &misuse, &arguments);
+    }
+}
+
+/// What `make device` builds is without what a tokenizer takes, and says so.
+fn check_sentences_are_refused(machine: &Machine, classify: &Path, folder: &Path) {
+    for case in sentences(folder) {
+        let output = machine.start(classify, &case.arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("build it with the feature \"tokens\""), "{said}");
     }
 }
 
