@@ -38,7 +38,8 @@ def main() -> None:
             LogisticRegression(max_iter=1000),
             memory=memory.name,
         )
-        search = GridSearchCV(model, {"logisticregression__C": [1, 10, 100]}, cv=GroupKFold(5))
+        strengths = {"logisticregression__C": [10.0**k for k in range(7)]}
+        search = GridSearchCV(model, strengths, cv=GroupKFold(5))
         search.fit(texts[learn], spam[learn], groups=groups[learn])
         hits = search.predict(texts[held_out]) == spam[held_out]
         shares.append(float(hits.mean()))
