@@ -2,6 +2,7 @@
 """Builds what goes onto boards, into target/device/<arch>/, and holds it to its budgets.
 
     graftd                        the device program, static, with every sink
+    tokens/graftd                 the same with the tokenizers of sentence encoders
     lib/libgraft_runtime.{a,so}   the C interface, with include/graft.h and
     lib/pkgconfig/graft.pc        what pkg-config asks for
     symbols/graftd                graftd before it was stripped
@@ -58,6 +59,8 @@ class Board:
     arch: str
     target: str
     graftd_bytes: int
+    # Of a graftd with the tokenizers of sentence encoders.
+    graftd_tokens_bytes: int
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def boards() -> list[Board]:
                         board["arch"],
                         board["target"],
                         board["budget"]["graftd_bytes"],
+                        board["budget"]["graftd_tokens_bytes"],
                     )
                 )
             except (tomllib.TOMLDecodeError, KeyError) as error:
@@ -168,6 +172,9 @@ def build(with_: Compiler, target: str, profile: str, package: str, *arguments: 
 
 # --- What is built ----------------------------------------------------------------------
 
+# The feature of graftd, the folder for it, and a budget of its own.
+TOKENS = "tokens"
+
 # Given to programs alone, not to what they are made of, which compiles once.
 STATIC = ("--", "-C", "target-feature=+crt-static")
 NO_UNWINDING = (
@@ -177,18 +184,18 @@ NO_UNWINDING = (
 
 
 def build_graftd(
-    with_: Compiler, arch: str, target: str, folder: Path, features: tuple[str, ...]
+    with_: Compiler, arch: str, target: str, folder: Path, features: frozenset[str]
 ) -> None:
-    flags = (*features, *STATIC, *NO_UNWINDING)
+    flags = (*asked(features), *STATIC, *NO_UNWINDING)
     made = build(with_, target, ABORTS, "graft-agent", "--bin", "graftd", *flags)
     install(made, folder / "symbols" / "graftd")
     strip(arch, "--strip-all", made, folder / "graftd")
 
 
 def build_library(
-    with_: Compiler, arch: str, target: str, folder: Path, features: tuple[str, ...]
+    with_: Compiler, arch: str, target: str, folder: Path, features: frozenset[str]
 ) -> None:
-    made = build(with_, target, UNWINDS, "graft-c", "--lib", *features)
+    made = build(with_, target, UNWINDS, "graft-c", "--lib", *asked(features))
     library = folder / "lib"
     for name in ("libgraft_runtime.a", "libgraft_runtime.so"):
         strip(arch, "--strip-unneeded", made.with_name(name), library / name)
@@ -209,12 +216,17 @@ def build_tests(with_: Compiler, target: str, folder: Path) -> None:
     install(test, folder / "tests" / "stored_hashes")
 
 
-def build_all(arch: str, target: str, folder: Path, features: tuple[str, ...]) -> None:
+def build_all(arch: str, target: str, folder: Path, features: frozenset[str]) -> None:
     with_ = compiler(arch, target)
     print(f"device: {target}, with {with_.name}", flush=True)
     build_graftd(with_, arch, target, folder, features)
+    build_graftd(with_, arch, target, folder / TOKENS, features | {TOKENS})
     build_library(with_, arch, target, folder, features)
     build_tests(with_, target, folder)
+
+
+def asked(features: frozenset[str]) -> tuple[str, ...]:
+    return ("--features", ",".join(sorted(features))) if features else ()
 
 
 def version() -> str:
@@ -246,14 +258,21 @@ def run(*command: str) -> str:
 # --- Budgets ----------------------------------------------------------------------------
 
 
-def over_budget(all_boards: list[Board], arch: str, folder: Path) -> list[str]:
-    size = (folder / "graftd").stat().st_size
-    return [
-        f"firmware/boards/{board.file}: graftd is {size:,} bytes,"
-        f" the budget of {board.name} is {board.graftd_bytes:,}"
-        for board in all_boards
-        if board.arch == arch and size > board.graftd_bytes
-    ]
+def over_budget(
+    all_boards: list[Board], arch: str, folder: Path, features: frozenset[str]
+) -> list[str]:
+    over = []
+    for board in (board for board in all_boards if board.arch == arch):
+        core = board.graftd_tokens_bytes if TOKENS in features else board.graftd_bytes
+        budgets = {"graftd": core, f"{TOKENS}/graftd": board.graftd_tokens_bytes}
+        for program, budget in budgets.items():
+            size = (folder / program).stat().st_size
+            if size > budget:
+                over.append(
+                    f"firmware/boards/{board.file}: {program} is {size:,} bytes,"
+                    f" the budget of {board.name} is {budget:,}"
+                )
+    return over
 
 
 def main() -> int:
@@ -262,7 +281,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "target" / "device")
     parser.add_argument("--features", help="of graftd and the library, beside the default ones")
     wanted = parser.parse_args()
-    features = ("--features", wanted.features) if wanted.features else ()
+    features = frozenset(re.findall(r"[^\s,]+", wanted.features or ""))
 
     all_boards = boards()
     targets = {board.arch: board.target for board in all_boards}
@@ -276,7 +295,7 @@ def main() -> int:
         folder = wanted.out / arch
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             print(f"device: {path.stat().st_size:>11,}  {arch}/{path.relative_to(folder)}")
-        over += over_budget(all_boards, arch, folder)
+        over += over_budget(all_boards, arch, folder, features)
     for line in over:
         print(f"over budget: {line}", file=sys.stderr)
     return 1 if over else 0

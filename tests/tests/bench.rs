@@ -49,10 +49,14 @@ impl Lab {
     }
 
     fn graft(&self, line: &str) -> Command {
+        self.graft_of(&tiny(), line)
+    }
+
+    fn graft_of(&self, bundle: &Path, line: &str) -> Command {
         let mut graft = self.sandbox.graft_alone(["bench"]);
         let paths = std::env::var("PATH").unwrap();
         let path = format!("{}:{paths}", self.sandbox.path("bin").display());
-        graft.arg(tiny()).args(line.split_whitespace());
+        graft.arg(bundle).args(line.split_whitespace());
         graft.env("PATH", path).env("TMPDIR", self.temporary());
         graft
     }
@@ -145,6 +149,28 @@ fn the_table_says_the_ratios_first() {
     let order = ["tiny: ONNX in tract", "share of stock", "p50", "reading", "resident", "operator"];
     assert!(order.map(at).is_sorted(), "{said}");
     assert!(said.stdout.contains("DepthWiseConv"), "{said}");
+}
+
+#[test]
+fn texts_are_measured_as_frames_are() {
+    let lab = Lab::new();
+    let fixtures = repository().join("crates/runtime/tests/fixtures");
+    for bundle in ["words.graft", "next_word.graft", "sentence.graft"] {
+        let run = |line: &str| run(&mut lab.graft_of(&fixtures.join(bundle), line)).done();
+        let json = run("--frames 3 --rounds 1 --json").json();
+        let difference = number(&json, "/logits_max_abs_diff");
+        assert!(difference <= 1e-4, "{bundle}: {json:#}");
+        for number_of in ["/latency/preparation/p50_ms", "/ratios/latency", "/profile/run_ms"] {
+            assert!(number(&json, number_of) > 0.0, "{bundle}: {json:#}");
+        }
+        let said = run("--frames 2 --rounds 1").stdout;
+        for words in
+            ["time of a text", "a text, in ms", "preparing 20 words", "1 start and 2 texts"]
+        {
+            assert!(said.contains(words), "{bundle}: {said}");
+        }
+    }
+    lab.assert_nothing_left();
 }
 
 #[test]

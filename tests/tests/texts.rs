@@ -274,7 +274,6 @@ fn what_is_wrong_with_data_flags_or_vectors_is_said() {
     train(&sandbox, "").done();
     let no_photos = ["no column \"path\"", "word vectors for --model"];
     sandbox.run("train texts.csv -o t.graft").refuses(&no_photos);
-    sandbox.run("bench task.graft").refuses(&["about texts"]);
 }
 
 #[test]

@@ -15,7 +15,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use graft_bundle::Bundle;
-use graft_runtime::bench::{BundleRun, BundleStart, Frames, Measured, StockRun, StockStart, Task};
+use graft_runtime::bench::{
+    BundleRun, BundleStart, Frames, Measured, StockRun, StockStart, Task, example_shape,
+};
 use graft_spec::ModelFormat;
 
 use self::board::Board;
@@ -56,8 +58,8 @@ pub enum Place<'a> {
 pub enum Graftd<'a> {
     /// This file.
     File(&'a Path),
-    /// The one for its processor in a folder of builds.
-    In(&'a Path),
+    /// This program for its processor in a folder of builds.
+    In { builds: &'a Path, program: &'a str },
 }
 
 /// Why there is no report.
@@ -84,9 +86,9 @@ pub enum BenchError {
     /// No measurement, or another one.
     #[error("the program that measures does not say what it should; is it of another version?")]
     OtherAnswer,
-    /// A bundle that answers no frames.
-    #[error("the bundle answers about texts: what is measured are frames")]
-    Texts,
+    /// What it is measured with cannot be prepared.
+    #[error("{0}")]
+    Example(#[from] graft_runtime::bench::BenchError),
     /// The event sink said so.
     #[error("stopped")]
     Cancelled,
@@ -201,9 +203,8 @@ fn take_turns(
     watch: &mut Watch<'_>,
     measure: &Measure<'_>,
 ) -> Result<Turns, BenchError> {
-    let image = bundle.manifest().input.image().ok_or(BenchError::Texts)?;
     let start_bundle = Task::Bundle { bundle: files.bundle.clone(), frames: 0, stock: None };
-    let start_stock = Task::Stock { onnx: files.onnx.clone(), shape: image.shape(1) };
+    let start_stock = Task::Stock { onnx: files.onnx.clone(), shape: example_shape(bundle)? };
     let mut starts = Vec::new();
     let mut stock = Ok(Vec::new());
     for _ in 0..effort.rounds {

@@ -6,6 +6,7 @@
 //! for x86-64 after `tests/pillow.rs` had passed; they stand for "the same
 //! everywhere", and that test for "right".
 
+use graft_input::tokens::synthetic_sentence;
 use graft_input::words::{TablePrecision, TextPreparer, WordTable, synthetic_text, write_table};
 use graft_input::{PixelFormat, Preparer, RawFrame, synthetic, tensor_sha256};
 use graft_spec::{Colour, Fit, ImageSpec, Layout, Pooling, Tokeniser, WordsSpec};
@@ -226,4 +227,16 @@ fn pooled_texts_are_the_same_in_every_build() {
     check(I8, Weighted, "68437bb00dbe4f5def4d93dd06a285b7b1a0682c103d8a6d84833f8a01f590ff");
     check(I8, MaxMean, "14e7b0b72779b8ec9e11c64827d5d584f8b16ca45438cca7aca161f32d095740");
     check(I8, Last(5), "40f0b6eef13788f1750ae9f7e5e2b652533109ec38a14c7f9e322948fa5bfd5a");
+}
+
+/// References are made of them. Expected: `sentence` of models/tiny_encoder/sentences.py.
+#[test]
+fn synthetic_sentences_are_the_same_in_every_build() {
+    let sentence = synthetic_sentence(9, 200);
+    let bytes: Vec<f32> = sentence.bytes().map(f32::from).collect();
+    let found: String = tensor_sha256(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(
+        found, "002d7c954ffe89c4b356f176604d1fa096488c8d6828f6e2559abbc41ed37f67",
+        "{sentence}"
+    );
 }

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use graft_bundle::SignatureError;
 
-pub use self::bundle::{BundleRun, BundleStart, Frames};
+pub use self::bundle::{BundleRun, BundleStart, Frames, TEXT_WORDS, example_shape};
 pub use self::cost::{Cost, Memory};
 pub use self::latency::Latency;
 pub use self::network::{answer_latency, network_latency};

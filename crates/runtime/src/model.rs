@@ -8,6 +8,8 @@ use graft_spec::{
 
 use crate::engine::{Bytes, Engine, Outputs, Wanted};
 use crate::error::{OpenError, Refusal, RunError, Shape, VerifyError};
+#[cfg(feature = "bench")]
+use crate::preparation::Example;
 use crate::preparation::Preparation;
 
 /// A bundle's model, opened and ready.
@@ -191,8 +193,9 @@ impl Model {
         for (index, reference) in references.iter().enumerate() {
             let &Reference { seed, width, height, prepared_sha256: expected, .. } = reference;
             prepared.resize(self.manifest.input.tensor_len(), 0.0);
+            let example = self.preparation.synthetic(seed, width, height);
             self.preparation
-                .fill_reference(reference, &mut prepared)
+                .fill(&example, &mut prepared)
                 .map_err(|source| VerifyError::Run { reference: index, source })?;
             let found = tensor_sha256(&prepared);
             if found != expected {
@@ -309,6 +312,21 @@ impl Model {
             text,
             labels: &self.labels,
         })
+    }
+
+    /// What makes tensors for it.
+    #[cfg(feature = "bench")]
+    pub(crate) fn preparation(&mut self) -> &mut Preparation {
+        &mut self.preparation
+    }
+
+    /// Answers about an example.
+    #[cfg(feature = "bench")]
+    pub(crate) fn predict_example(&mut self, example: &Example) -> Result<Answer<'_>, RunError> {
+        match example {
+            Example::Picture(picture) => self.predict(picture.frame()),
+            Example::Text(text) => self.predict_text(text),
+        }
     }
 
     /// How long each node of the network takes for this tensor, over so many runs.

@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::io;
 
-use graft_bundle::{Bundle, BundleFile, Reference, WordsPart};
+use graft_bundle::{Bundle, BundleFile, WordsPart};
 #[cfg(feature = "tokens")]
 use graft_input::tokens::{TokenPreparer, synthetic_sentence};
 use graft_input::words::{TextPreparer, WordTable, synthetic_text};
-use graft_input::{Preparer, synthetic};
+use graft_input::{Picture, Preparer, synthetic};
 use graft_spec::{Input, Manifest};
 use memmap2::{Mmap, MmapOptions};
 
@@ -21,6 +21,12 @@ pub(crate) enum Preparation {
     Text(TextPreparer<TableBytes>),
     #[cfg(feature = "tokens")]
     Tokens(Box<TokenPreparer>),
+}
+
+/// What a model is asked about.
+pub(crate) enum Example {
+    Picture(Picture),
+    Text(String),
 }
 
 /// The word table of a model.
@@ -85,26 +91,38 @@ impl Preparation {
         }
     }
 
-    /// Prepares the example that a reference speaks of. `tensor` has room for the
-    /// longest, and is cut to what the example has.
-    pub(crate) fn fill_reference(
-        &mut self,
-        reference: &Reference,
-        tensor: &mut Vec<f32>,
-    ) -> Result<(), RunError> {
-        let &Reference { seed, width, height, .. } = reference;
+    /// The example that a reference speaks of: a picture, or a text of `width` words.
+    pub(crate) fn synthetic(&self, seed: u64, width: u32, height: u32) -> Example {
         match self {
-            Preparation::Picture(preparer) => {
-                preparer.fill(synthetic(seed, width, height).frame(), tensor);
-            }
+            Preparation::Picture(_) => Example::Picture(synthetic(seed, width, height)),
             Preparation::Text(preparer) => {
-                let text = synthetic_text(seed, width, preparer.table());
-                preparer.fill(&text, tensor);
+                Example::Text(synthetic_text(seed, width, preparer.table()))
             }
             #[cfg(feature = "tokens")]
-            Preparation::Tokens(preparer) => {
-                preparer.fill(&synthetic_sentence(seed, width), tensor)?;
+            Preparation::Tokens(_) => Example::Text(synthetic_sentence(seed, width)),
+        }
+    }
+
+    /// Prepares an example. `tensor` has room for the longest, and is cut to what the
+    /// example has.
+    pub(crate) fn fill(
+        &mut self,
+        example: &Example,
+        tensor: &mut Vec<f32>,
+    ) -> Result<(), RunError> {
+        match (self, example) {
+            (Preparation::Picture(preparer), Example::Picture(picture)) => {
+                preparer.fill(picture.frame(), tensor);
             }
+            (Preparation::Text(preparer), Example::Text(text)) => {
+                preparer.fill(text, tensor);
+            }
+            #[cfg(feature = "tokens")]
+            (Preparation::Tokens(preparer), Example::Text(text)) => {
+                preparer.fill(text, tensor)?;
+            }
+            (Preparation::Picture(_), Example::Text(_)) => return Err(RunError::NotAboutTexts),
+            (_, Example::Picture(_)) => return Err(RunError::NotAboutPictures),
         }
         Ok(())
     }

@@ -15,11 +15,11 @@ graftd bench: what a bundle costs in this process, as one line of JSON
 usage: graftd bench --bundle FILE [--frames N] [--onnx FILE]
        graftd bench --onnx FILE --shape 1,CHANNELS,HEIGHT,WIDTH
 
-  --bundle FILE   start it, as graftd does; then time frames
+  --bundle FILE   start it, as graftd does; then time frames, or texts
   --frames N      how many; 0 is none [100]
   --onnx FILE     let the engine alone run this model: in turns with the bundle's
                   frames, or without a bundle its start alone
-  --shape SIZES   of the model's input, for one example
+  --shape SIZES   of the model's input, for one example; of a text 1,VALUES
 
 Memory and start-up are a process's: run it several times and take the median.
 `graft bench` on a host does so, and explains the fields (docs/json.md).

@@ -30,6 +30,8 @@ pub enum Arch {
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     pub graftd_bytes: u64,
+    /// Of the one with tokenizers.
+    pub graftd_tokens_bytes: u64,
     pub resident_bytes: u64,
 }
 
@@ -85,7 +87,8 @@ fn board_files_say_what_is_needed_and_nothing_unknown() {
     for (file, board) in &boards {
         assert_eq!(board.target, board.arch.target(), "{file}");
         assert!(board.budget.graftd_bytes <= board.arch.most_graftd_bytes(), "{file}");
-        assert!(board.budget.resident_bytes > board.budget.graftd_bytes, "{file}");
+        assert!(board.budget.graftd_bytes < board.budget.graftd_tokens_bytes, "{file}");
+        assert!(board.budget.resident_bytes > board.budget.graftd_tokens_bytes, "{file}");
         assert!(!board.name.is_empty() && board.console.starts_with("tty"), "{file}");
     }
 }
@@ -93,7 +96,7 @@ fn board_files_say_what_is_needed_and_nothing_unknown() {
 #[test]
 fn an_unknown_key_is_an_error() {
     let known = "name = \"x\"\narch = \"armv7\"\ntarget = \"t\"\ncpu = \"c\"\nconsole = \"tty\"\n\
-                 [budget]\ngraftd_bytes = 1\nresident_bytes = 2\n";
+                 [budget]\ngraftd_bytes = 1\ngraftd_tokens_bytes = 2\nresident_bytes = 3\n";
     toml::from_str::<Board>(known).expect("every key is known");
     let error = toml::from_str::<Board>(&format!("{known}ram = 3\n")).expect_err("ram is unknown");
     assert!(error.to_string().contains("unknown field `ram`"), "{error}");

@@ -6,6 +6,7 @@ use graft_host::bench::{Bench, Effort, Graftd, HostName, Place, bench};
 use graft_host::bundle_file::{BundleFacts, BundleFile};
 use graft_host::rank::BenchedBackbone;
 use graft_runtime::bench::Task;
+use graft_spec::Input;
 use serde::Serialize;
 
 use crate::args::Context;
@@ -13,15 +14,15 @@ use crate::cmd::bench_process;
 use crate::locations::{find_program, scratch, this_program};
 use crate::output::{Outcome, print};
 use crate::progress::Display;
-use crate::text;
+use crate::text::{self, What};
 
 /// Where `make device` puts what runs on boards, seen from the checkout.
 const BUILDS: &str = "target/device";
 
 /// Measure what a bundle costs, here or on a board
 ///
-/// Start-up and memory of fresh processes, then frame after frame in one process,
-/// each in turns with the device engine alone on the same ONNX. On a board: graftd,
+/// Start-up and memory of fresh processes, then frame after frame in one process, or a
+/// text again and again, each in turns with the device engine alone on the same ONNX. On a board: graftd,
 /// the bundle and its ONNX model are copied into a temporary folder over ssh, and
 /// removed at the end.
 #[derive(Args)]
@@ -33,11 +34,12 @@ pub struct Cmd {
     #[arg(long, value_name = "HOST", value_parser = host)]
     device: Option<HostName>,
 
-    /// The graftd to copy there [default: target/device/ARCH/graftd, by the board's processor]
+    /// The graftd to copy there [default: target/device/ARCH/graftd, by the board's processor;
+    /// tokens/graftd in that folder for a sentence encoder]
     #[arg(long, value_name = "FILE", requires = "device")]
     graftd: Option<PathBuf>,
 
-    /// Frames to time
+    /// Frames, or texts, to time
     #[arg(long, value_name = "N", default_value_t = Task::FRAMES, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     frames: u32,
 
@@ -54,6 +56,8 @@ pub struct Report {
     pub bundle: BundleFacts,
     /// By it `graft rank --latency` knows what was measured.
     pub backbone: Option<BenchedBackbone>,
+    #[serde(skip)]
+    pub what: What,
 }
 
 impl Cmd {
@@ -70,9 +74,14 @@ impl Cmd {
                 ssh = find_program("ssh").context(
                     "there is no ssh on PATH: install OpenSSH's client (Debian's openssh-client)",
                 )?;
+                // The smaller one has no tokenizers.
+                let program = match bundle.manifest().input {
+                    Input::Tokens(_) => "tokens/graftd",
+                    Input::Image(_) | Input::Words(_) => "graftd",
+                };
                 let graftd = match &self.graftd {
                     Some(path) => Graftd::File(path),
-                    None => Graftd::In(BUILDS.as_ref()),
+                    None => Graftd::In { builds: BUILDS.as_ref(), program },
                 };
                 Place::Board { ssh: &ssh, host, graftd }
             }
@@ -87,7 +96,8 @@ impl Cmd {
             sha256: provenance.backbone.sha256,
             features_tensor: provenance.backbone.features_tensor,
         });
-        let report = Report { bench, bundle: file.facts(&bundle), backbone };
+        let what = What::of(&bundle.manifest().input);
+        let report = Report { bench, bundle: file.facts(&bundle), backbone, what };
         print(context.global, "bench", &report, || text::bench::result(&report))?;
         Ok(Outcome::Yes)
     }

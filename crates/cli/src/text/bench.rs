@@ -1,9 +1,9 @@
 use std::fmt::Write;
 
 use graft_host::bench::{Bench, Ratios};
-use graft_runtime::bench::{Cost, Latency, Memory};
+use graft_runtime::bench::{Cost, Latency, Memory, TEXT_WORDS};
 
-use super::{bytes, percent, table};
+use super::{What, bytes, percent, table};
 use crate::cmd::bench::Report;
 
 /// Operators below this share are in the JSON only.
@@ -14,6 +14,10 @@ const SHOWN_NODES: usize = 5;
 
 pub fn result(r: &Report) -> String {
     let b = &r.bench;
+    let (one, prepared) = match r.what {
+        What::Photos => ("frame", "640×480".to_owned()),
+        What::Texts => ("text", format!("{TEXT_WORDS} words")),
+    };
     let place = match &b.device {
         Some(host) => format!("on {host} ({})", b.machine),
         None => format!("on this machine ({})", b.machine),
@@ -21,16 +25,16 @@ pub fn result(r: &Report) -> String {
     let form = b.form.name().to_uppercase();
     let mut text = format!("\n{}: {form} in {} {place}\n\n", r.bundle.name, b.engine);
     text += &match (&b.ratios, &b.stock_problem) {
-        (Some(ratios), _) => shares(ratios),
+        (Some(ratios), _) => shares(ratios, one),
         (None, Some(why)) => format!("  no comparison: the engine alone does not run it: {why}\n"),
         (None, None) => String::new(),
     };
-    let _ = write!(text, "\n{}\n{}\n{}", latency(b), start(b), memory(b));
+    let _ = write!(text, "\n{}\n{}\n{}", latency(b, one, &prepared), start(b), memory(b));
     let _ = writeln!(
         text,
         "\n  \"stock\" is the engine alone, on the bundle's ONNX; in turns, medians of {} and {}",
         counted(b.rounds, "start"),
-        counted(b.frames, "frame")
+        counted(b.frames, one)
     );
     if let Some(difference) = b.logits_max_abs_diff {
         let _ = writeln!(text, "  largest difference of a logit between the two: {difference:.1e}");
@@ -39,27 +43,27 @@ pub fn result(r: &Report) -> String {
     text
 }
 
-fn shares(r: &Ratios) -> String {
+fn shares(r: &Ratios, one: &str) -> String {
     let rows: Vec<Vec<String>> = [
-        ("time of a frame", r.latency),
-        ("CPU time of opening", r.open_cpu),
-        ("memory, most", r.peak_memory),
-        ("memory, steady", r.steady_memory),
+        (format!("time of a {one}"), r.latency),
+        ("CPU time of opening".to_owned(), r.open_cpu),
+        ("memory, most".to_owned(), r.peak_memory),
+        ("memory, steady".to_owned(), r.steady_memory),
     ]
-    .map(|(what, ratio)| vec![what.to_owned(), format!("{ratio:.2}")])
+    .map(|(what, ratio)| vec![what, format!("{ratio:.2}")])
     .into();
     table(&["bundle as a share of stock", ""], &rows)
 }
 
-fn latency(b: &Bench) -> String {
+fn latency(b: &Bench, one: &str, prepared: &str) -> String {
     let row = |what: &str, l: &Latency| {
         let times = [l.p50_ms, l.p90_ms, l.p99_ms, l.max_ms];
         [what.to_owned()].into_iter().chain(times.map(ms)).collect::<Vec<_>>()
     };
     let mut rows = vec![row("bundle", &b.latency.bundle)];
     rows.extend(b.latency.stock.as_ref().map(|l| row("stock", l)));
-    rows.push(row("preparing 640×480", &b.latency.preparation));
-    table(&["a frame, in ms", "p50", "p90", "p99", "max"], &rows)
+    rows.push(row(&format!("preparing {prepared}"), &b.latency.preparation));
+    table(&[&format!("a {one}, in ms"), "p50", "p90", "p99", "max"], &rows)
 }
 
 fn start(b: &Bench) -> String {

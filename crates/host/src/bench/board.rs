@@ -87,12 +87,12 @@ impl<'a> Board<'a> {
     ) -> Result<Files, BenchError> {
         let graftd = match graftd {
             Graftd::File(path) => path.to_owned(),
-            Graftd::In(builds) => {
+            Graftd::In { builds, program } => {
                 let folder = build_for(&self.machine).ok_or_else(|| BenchError::NoBuild {
                     host: self.host.clone(),
                     machine: self.machine.clone(),
                 })?;
-                builds.join(folder).join("graftd")
+                builds.join(folder).join(program)
             }
         };
         self.copy(Step::CopyGraftd, &graftd, "graftd", watch)?;

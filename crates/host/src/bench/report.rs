@@ -12,7 +12,7 @@ pub struct Bench {
     /// The bundle's share of the engine's cost without graft; nothing without
     /// that.
     pub ratios: Option<Ratios>,
-    /// Of a frame.
+    /// Of a frame, or a text.
     pub latency: Latencies,
     /// To the first answer, medians of the rounds.
     pub start: Starts,
@@ -56,7 +56,7 @@ pub struct Latencies {
     pub bundle: Latency,
     /// The same without graft.
     pub stock: Option<Latency>,
-    /// Making the tensor of a frame of 640 × 480.
+    /// Making the tensor of a frame of 640 × 480, or of a text of 20 words.
     pub preparation: Latency,
 }
 

@@ -16,12 +16,14 @@ pub fn synthetic_sentence(seed: u64, words: u32) -> String {
         match n & 7 {
             0 => text.push_str(&format!("q{:016x}", random.next())),
             1 => text.push_str(&((n >> 16) % 100_000).to_string()),
-            2 => text.push_str(ODD[(n >> 16) as usize & 7]),
+            2 => text.push_str(ODD[(n >> 16 & 7) as usize]),
             _ => {
                 let capitals = n >> 5 & 7 == 0;
                 for _ in 0..=(n >> 3 & 3) {
                     let m = random.next();
-                    let letters = [CONSONANTS[(m % 18) as usize], VOWELS[(m >> 8) as usize % 5]];
+                    // All 64 bits count: a board's usize may have 32.
+                    let at = [m % 18, (m >> 8) % 5].map(|at| at as usize);
+                    let letters = [CONSONANTS[at[0]], VOWELS[at[1]]];
                     for letter in letters.map(char::from) {
                         text.push(if capitals { letter.to_ascii_uppercase() } else { letter });
                     }

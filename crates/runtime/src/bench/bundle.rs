@@ -3,9 +3,8 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use graft_bundle::BundleFile;
-use graft_input::{Frame, Preparer, synthetic};
-use graft_spec::ModelFormat;
+use graft_bundle::{Bundle, BundleFile};
+use graft_spec::{Manifest, ModelFormat};
 use serde::{Deserialize, Serialize};
 
 use super::BenchError;
@@ -13,7 +12,8 @@ use super::cost::{Cost, Memory, Meter, metered, resident};
 use super::latency::Latency;
 use super::profile::Profile;
 use crate::engine::Stock;
-use crate::{ENGINE, EngineError, Model, OpenError, RunError};
+use crate::preparation::{Example, Preparation};
+use crate::{ENGINE, EngineError, Model, RunError};
 
 /// Frames that are run before the clock starts: caches fill and clocks rise.
 const WARM_UP: u32 = 5;
@@ -23,6 +23,9 @@ const PROFILED: u32 = 20;
 
 /// What is prepared: a camera's frame.
 const FRAME: (u32, u32) = (640, 480);
+
+/// Or a text of so many words.
+pub const TEXT_WORDS: u32 = 20;
 
 /// What a process that runs a bundle costs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,12 +59,13 @@ pub struct BundleStart {
     pub memory: Memory,
 }
 
-/// Frame after frame, taking turns with the engine without graft.
+/// Frame after frame, or one text again and again, taking turns with the engine without
+/// graft.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Frames {
     /// How many were timed.
     pub frames: u32,
-    /// Making the tensor of a frame of 640 × 480.
+    /// Making the tensor of a frame of 640 × 480, or of a text of [`TEXT_WORDS`] words.
     pub preparation: Latency,
     /// Tensor to answer.
     pub bundle: Latency,
@@ -77,7 +81,6 @@ pub struct Frames {
 pub(super) fn run(path: &Path, frames: u32, onnx: Option<&Path>) -> Result<BundleRun, BenchError> {
     let (program_bytes, _) = resident()?;
     let program = Meter::start();
-    let picture = synthetic(1, FRAME.0, FRAME.1);
     let all = Meter::start();
     let file =
         File::open(path).map_err(|source| BenchError::Read { path: path.to_owned(), source })?;
@@ -89,7 +92,8 @@ pub(super) fn run(path: &Path, frames: u32, onnx: Option<&Path>) -> Result<Bundl
     let logits_name = onnx_form.expect("invariant: a checked manifest has one").logits.clone();
     // As on a device, which keeps nothing of the file.
     drop(bundle);
-    let ((), first_answer) = metered(|| model.predict(picture.frame()).map(drop))?;
+    let example = example(model.preparation());
+    let ((), first_answer) = metered(|| model.predict_example(&example).map(drop))?;
     let total = all.read();
     let (steady_bytes, peak_bytes) = resident()?;
     let start = BundleStart {
@@ -105,35 +109,58 @@ pub(super) fn run(path: &Path, frames: u32, onnx: Option<&Path>) -> Result<Bundl
     let frames = match NonZeroU32::new(frames) {
         None => None,
         Some(frames) => {
-            let spec = model.manifest().input.image().ok_or(RunError::NotAboutPictures)?;
-            let preparer = Preparer::new(spec).map_err(OpenError::Spec)?;
-            let stock = onnx.map(|onnx| Stock::open(onnx, spec.shape(1))).transpose()?;
-            let tensor = vec![0.0; spec.tensor_len()];
-            let turns = Turns { model, preparer, tensor, stock, logits_name };
-            Some(turns.take(picture.frame(), frames)?)
+            let mut tensor = vec![0.0; model.manifest().input.tensor_len()];
+            model.preparation().fill(&example, &mut tensor)?;
+            let shape = shape_of(&tensor, model.manifest());
+            let stock = onnx.map(|onnx| Stock::open(onnx, &shape)).transpose()?;
+            let turns = Turns { model, tensor, stock, logits_name };
+            Some(turns.take(&example, frames)?)
         }
     };
     Ok(BundleRun { engine: ENGINE.to_owned(), form, start, frames })
 }
 
+/// The shape of the tensor of what a bundle is measured with.
+///
+/// # Errors
+///
+/// As [`Model::open`] and [`Model::predict`], as far as they prepare.
+pub fn example_shape(bundle: &Bundle<'_>) -> Result<Vec<usize>, BenchError> {
+    let mut preparation = Preparation::of_bundle(bundle)?;
+    let mut tensor = vec![0.0; bundle.manifest().input.tensor_len()];
+    let example = example(&preparation);
+    preparation.fill(&example, &mut tensor)?;
+    Ok(shape_of(&tensor, bundle.manifest()))
+}
+
+fn example(preparation: &Preparation) -> Example {
+    match preparation {
+        Preparation::Picture(_) => preparation.synthetic(1, FRAME.0, FRAME.1),
+        _ => preparation.synthetic(1, TEXT_WORDS, 1),
+    }
+}
+
+fn shape_of(tensor: &[f32], manifest: &Manifest) -> Vec<usize> {
+    manifest.input.shape_of(tensor.len()).expect("it was prepared for this input")
+}
+
 /// Both engines, open.
 struct Turns {
     model: Model,
-    preparer: Preparer,
     tensor: Vec<f32>,
     stock: Option<Stock>,
     logits_name: String,
 }
 
 impl Turns {
-    fn take(mut self, frame: Frame<'_>, frames: NonZeroU32) -> Result<Frames, BenchError> {
+    fn take(mut self, example: &Example, frames: NonZeroU32) -> Result<Frames, BenchError> {
         let frames = frames.get();
         let mut preparation = Vec::new();
         let mut bundle = Vec::new();
         let mut stock = Vec::new();
         for turn in 0..WARM_UP + frames {
             let started = Instant::now();
-            self.preparer.fill(frame, &mut self.tensor);
+            self.model.preparation().fill(example, &mut self.tensor)?;
             let prepared = started.elapsed();
             // Whoever runs second finds the caches as the first left them.
             let (ours, theirs) = if turn.is_multiple_of(2) {

@@ -35,7 +35,7 @@ pub struct StockStart {
     pub memory: Memory,
 }
 
-pub(super) fn run(onnx: &Path, shape: [usize; 4]) -> Result<StockRun, BenchError> {
+pub(super) fn run(onnx: &Path, shape: &[usize]) -> Result<StockRun, BenchError> {
     // The engine words a missing file as if the model were wrong.
     let readable = std::fs::File::open(onnx).map(drop);
     readable.map_err(|source| BenchError::Read { path: onnx.to_owned(), source })?;

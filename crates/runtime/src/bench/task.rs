@@ -23,7 +23,7 @@ pub enum Task {
         /// The file.
         onnx: PathBuf,
         /// Of one example, batch 1 first.
-        shape: [usize; 4],
+        shape: Vec<usize>,
     },
 }
 
@@ -42,8 +42,8 @@ pub enum TaskError {
     /// More than memory for their times.
     #[error("--frames {0}: there may be at most {most}", most = Task::TOO_MANY_FRAMES - 1)]
     Frames(u32),
-    /// Not four sizes.
-    #[error("--shape {0:?}: it is four sizes of 1 or more, such as 1,3,224,224")]
+    /// Not the sizes of an example.
+    #[error("--shape {0:?}: it is four sizes of 1 or more, or two of a text, such as 1,3,224,224")]
     Shape(String),
 }
 
@@ -118,15 +118,17 @@ impl Task {
             Task::Bundle { bundle: path, frames, stock } => {
                 bundle::run(path, *frames, stock.as_deref()).map(Box::new).map(Measured::Bundle)
             }
-            Task::Stock { onnx, shape } => stock::run(onnx, *shape).map(Measured::Stock),
+            Task::Stock { onnx, shape } => stock::run(onnx, shape).map(Measured::Stock),
         }
     }
 }
 
-fn parse_shape(text: &str) -> Result<[usize; 4], TaskError> {
+fn parse_shape(text: &str) -> Result<Vec<usize>, TaskError> {
     let sizes = text.split(',').map(|size| size.parse().ok().filter(|&size| size > 0));
     let sizes: Option<Vec<usize>> = sizes.collect();
-    sizes.and_then(|sizes| sizes.try_into().ok()).ok_or_else(|| TaskError::Shape(text.to_owned()))
+    sizes
+        .filter(|sizes| matches!(sizes.len(), 2 | 4))
+        .ok_or_else(|| TaskError::Shape(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -150,7 +152,8 @@ mod tests {
         for task in [
             Task::Bundle { bundle: "a b.graft".into(), frames: 0, stock: None },
             Task::Bundle { bundle: "x".into(), frames: 7, stock: Some("y.onnx".into()) },
-            Task::Stock { onnx: "y.onnx".into(), shape: [1, 3, 224, 192] },
+            Task::Stock { onnx: "y.onnx".into(), shape: vec![1, 3, 224, 192] },
+            Task::Stock { onnx: "y.onnx".into(), shape: vec![1, 50] },
         ] {
             assert_eq!(parse(&task.flags()), Ok(task));
         }

@@ -11,14 +11,14 @@ use crate::error::EngineError;
 
 pub(crate) struct Stock {
     state: TypedSimpleState,
-    shape: [usize; 4],
+    shape: Vec<usize>,
     /// The names of the outputs, in their order.
     outputs: Vec<Option<String>>,
 }
 
 impl Stock {
     /// `shape` is that of one example, batch 1 first.
-    pub(crate) fn open(onnx_file: &Path, shape: [usize; 4]) -> Result<Stock, EngineError> {
+    pub(crate) fn open(onnx_file: &Path, shape: &[usize]) -> Result<Stock, EngineError> {
         guarded(|| {
             let mut model = onnx().model_for_read(&mut File::open(onnx_file)?)?;
             // Where tensors have their names: optimising drops some.
@@ -27,7 +27,7 @@ impl Stock {
             let outputs = outputs.collect();
             model.set_input_fact(0, f32::fact(shape).into())?;
             let plan = model.into_optimized()?.into_runnable()?;
-            Ok(Stock { state: plan.spawn()?, shape, outputs })
+            Ok(Stock { state: plan.spawn()?, shape: shape.to_vec(), outputs })
         })
     }
 

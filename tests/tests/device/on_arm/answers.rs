@@ -1,9 +1,10 @@
 //! graftd on ARM answers as the device engine does on the host.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use graft_bundle::Bundle;
 use graft_input::{decode, synthetic};
@@ -88,9 +89,10 @@ pub fn on_host(bundle: &Path, pictures: &Path) -> BTreeMap<String, Answer> {
 /// The answers of graftd on an emulated processor. That it answers at all says
 /// that the references held there, the hashes of their prepared tensors included.
 pub fn on_arm(arch: Arch, cpu: &str, bundle: &Path, pictures: &Path) -> BTreeMap<String, Answer> {
-    let mut source = std::ffi::OsString::from("folder:");
+    let mut source = OsString::from("folder:");
     source.push(pictures);
-    let lines = lines_on_arm(arch, cpu, bundle, &source, &["--once"]);
+    let mut graftd = emulated(arch, cpu, "graftd");
+    let lines = lines(graftd.arg("--bundle").arg(bundle), &source, &["--once"]);
     let answers = lines.iter().map(|line| {
         let name = line["name"].as_str().expect("a picture of a folder has a name");
         (name.to_owned(), Answer::of_line(line))
@@ -98,24 +100,18 @@ pub fn on_arm(arch: Arch, cpu: &str, bundle: &Path, pictures: &Path) -> BTreeMap
     answers.collect()
 }
 
-/// The same of texts, a line of the file each, by their numbers.
-pub fn texts_on_arm(
-    arch: Arch,
-    cpu: &str,
-    bundle: &Path,
-    texts: &Path,
-) -> BTreeMap<String, Answer> {
-    let mut source = std::ffi::OsString::from("replay:");
+/// The same of texts, a line of the file each, by their numbers; of this graftd.
+pub fn texts_on_arm(mut graftd: Command, bundle: &Path, texts: &Path) -> BTreeMap<String, Answer> {
+    let mut source = OsString::from("replay:");
     source.push(texts);
-    let lines = lines_on_arm(arch, cpu, bundle, &source, &["--format", "text"]);
+    let lines = lines(graftd.arg("--bundle").arg(bundle), &source, &["--format", "text"]);
     let answers = lines.iter().map(|line| (line["sequence"].to_string(), Answer::of_line(line)));
     answers.collect()
 }
 
-fn lines_on_arm(arch: Arch, cpu: &str, bundle: &Path, source: &OsStr, rest: &[&str]) -> Vec<Value> {
-    let mut graftd = emulated(arch, cpu, "graftd");
-    graftd.arg("--bundle").arg(bundle).arg("--source").arg(source);
-    let said = run(graftd.args(["--top", "1000"]).args(rest)).done();
+fn lines(graftd: &mut Command, source: &OsStr, rest: &[&str]) -> Vec<Value> {
+    graftd.arg("--source").arg(source).args(["--top", "1000"]).args(rest);
+    let said = run(graftd).done();
     let lines = said.stdout.lines();
     lines.map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
 }

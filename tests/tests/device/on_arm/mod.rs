@@ -4,6 +4,7 @@ mod answers;
 mod bench;
 mod demo_bundle;
 mod files;
+mod sentences;
 mod tensors;
 mod texts;
 

@@ -12,11 +12,11 @@ use graft_spec::ModelFormat;
 use graft_tests::sandbox::{Sandbox, repository};
 
 use super::answers::{Answer, assert_same, texts_on_arm};
-use super::processors;
+use super::{emulated, processors};
 
 /// What generated texts have not: nothing at all, nothing known, more than a bundle
 /// takes, other alphabets, numbers, marks that are alike.
-fn hard() -> Vec<String> {
+pub fn hard() -> Vec<String> {
     let mut texts: Vec<String> = [
         "",
         " ",
@@ -50,7 +50,7 @@ fn thousand(bundle: &Bundle<'_>) -> Vec<String> {
     hard().into_iter().chain(generated).take(1000).collect()
 }
 
-fn on_host(bundle: &Bundle<'_>, texts: &[String]) -> (ModelFormat, BTreeMap<String, Answer>) {
+pub fn on_host(bundle: &Bundle<'_>, texts: &[String]) -> (ModelFormat, BTreeMap<String, Answer>) {
     let mut model = Model::open(bundle).expect("it opens");
     model.verify().expect("its references hold");
     let answers = texts.iter().enumerate().map(|(number, text)| {
@@ -74,7 +74,8 @@ fn every_processor_answers_as_the_host(bundle: &Path, folder: &Path) -> ModelFor
     let labels: BTreeSet<_> = host.values().map(|answer| answer.label.as_deref()).collect();
     assert_eq!(labels.len(), parsed.labels().names().len() + 1, "{labels:?}");
     for (arch, cpu) in processors() {
-        let largest = assert_same(&cpu, &texts_on_arm(arch, &cpu, bundle, &file), &host);
+        let arm = texts_on_arm(emulated(arch, &cpu, "graftd"), bundle, &file);
+        let largest = assert_same(&cpu, &arm, &host);
         println!("{cpu}: probabilities differ by at most {largest:e}");
     }
     format
