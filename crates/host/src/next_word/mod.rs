@@ -4,9 +4,11 @@
 //! ```text
 //! data.rs      a file, a table or a folder becomes texts
 //! corpus.rs    …and these blocks of numbered words, and places where one is asked for
+//! parts.rs     which blocks are learned from, which stop, which are held out
 //! fit.rs       the network learns, through the differentiator
 //! tied.rs      …and with it the vectors of the words before, which are those of the output
-//! judge.rs     how good it is, and others beside it
+//! judge.rs     how good it is
+//! rivals.rs    …and others, asked for the same words
 //! train.rs     all of it, and the bundle
 //! evaluate.rs  a bundle on other texts
 //! going_on.rs  …and texts that it lets go on
@@ -22,6 +24,8 @@ mod evaluate;
 mod fit;
 mod going_on;
 mod judge;
+mod parts;
+mod rivals;
 mod tied;
 mod train;
 

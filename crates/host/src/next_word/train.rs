@@ -5,45 +5,33 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use graft_input::words::{TablePrecision, WordTable};
-use graft_learn::{BigramCounts, SplitMix64, calibrate, expected_calibration_error};
-use graft_onnx::{Graph, Summary};
+use graft_learn::BigramCounts;
+use graft_onnx::Summary;
 use graft_spec::{
     BackboneOrigin, Calibration, DataOrigin, EngineOrigin, Labels, Pooling, Provenance,
     TestSummary, WordsSpec,
 };
-use ndarray::Array2;
 use serde::Serialize;
 
-use super::corpus::{Corpus, Position, Rows, blocks, is_word, words};
-use super::data::{RunningText, RunningTexts};
-use super::error::{LEAST_OUTPUTS, LEAST_WORDS, NextWordError};
+use super::corpus::{Corpus, Position, Rows, is_word};
+use super::data::RunningTexts;
+use super::error::{LEAST_OUTPUTS, NextWordError};
 use super::evaluate::rows;
-use super::fit::{Fitted, Lesson, Machine, answers, fit, spread};
-use super::judge::{Rival, RivalName, Scores, Tally, Verdict};
+use super::fit::{Fitted, Lesson, Machine, fit};
+use super::judge::{Rival, RivalName, Scores};
+use super::parts::{Role, data_digest, parts};
+use super::rivals::{Judge, temperature};
 use super::{Embedding, INPUT, MAX_BYTES, NextWordRecipe};
 use crate::backbone::Origin;
-use crate::digest::Digest;
 use crate::engine::{Engine, cpu_features};
 use crate::examples::Split;
 use crate::finetune::EpochFacts;
 use crate::graft::{Description, Grafted, Subject, bundle};
 use crate::photos::Skipped;
-use crate::progress::{Event, OnEvent, Stage};
+use crate::progress::{Event, OnEvent};
 use crate::provider::Provider;
-use crate::sides::SidesError;
 use crate::texts::vocabulary::Vocabulary;
 use crate::vectors::VectorsFile;
-
-/// Share of what is not held out that says when to stop, which discount suits the
-/// bigrams, and how sure the network may be.
-const STOP_SHARE: f64 = 0.1;
-
-/// Keeps draws of one seed apart.
-const BLOCKS: u64 = u64::from_be_bytes(*b"blocks  ");
-const VECTORS: u64 = u64::from_be_bytes(*b"vectors ");
-
-/// Logits that are in memory at once when a temperature is looked for.
-const CALIBRATING: usize = 1 << 22;
 
 /// From here on a person should know that the vectors are of another world.
 const MANY_UNKNOWN: f64 = 0.2;
@@ -112,18 +100,6 @@ pub struct NextWordFacts {
     pub bundle_seconds: f64,
 }
 
-/// Which blocks do what.
-struct Parts {
-    role: Vec<Role>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Role {
-    Learn,
-    Stop,
-    Test,
-}
-
 /// Learns which word comes next and grafts it onto a table of words.
 pub fn train_next_word(
     engine: &Engine,
@@ -142,7 +118,7 @@ pub fn train_next_word(
     let (blocks, parts) = parts(running, recipe)?;
     note_torn(running, on)?;
     let (learning, stopping, testing) =
-        (of_role(&parts, Role::Learn), of_role(&parts, Role::Stop), of_role(&parts, Role::Test));
+        (parts.of(Role::Learn), parts.of(Role::Stop), parts.of(Role::Test));
 
     let start = Instant::now();
     let learned_from: Vec<&str> = (0..blocks.len())
@@ -322,10 +298,6 @@ fn travelling(
     Ok((table, Rows { dimensions: written.dimensions, values }))
 }
 
-fn of_role(parts: &Parts, role: Role) -> impl Fn(usize) -> bool {
-    move |block| parts.role[block] == role
-}
-
 fn note(text: &str, on: OnEvent<'_>) -> Result<(), NextWordError> {
     match on(Event::Note(text)) {
         ControlFlow::Break(()) => Err(NextWordError::Cancelled),
@@ -359,81 +331,6 @@ fn note_unknown(share: f64, vectors: &str, on: OnEvent<'_>) -> Result<(), NextWo
 
 fn answerable(positions: &[Position]) -> Vec<Position> {
     positions.iter().copied().filter(|position| position.class.is_some()).collect()
-}
-
-/// Blocks of texts, and what each is for: whole blocks, so that what is held out has
-/// little to do with what was learned.
-fn parts<'t>(
-    running: &'t RunningTexts,
-    recipe: &NextWordRecipe,
-) -> Result<(Vec<Vec<&'t str>>, Parts), NextWordError> {
-    let all: Vec<&RunningText> = running.texts.iter().collect();
-    let found = all.iter().map(|text| words(&text.text)).sum();
-    if found < LEAST_WORDS {
-        return Err(NextWordError::TooShort { found });
-    }
-    let with = running.texts.iter().filter(|text| text.split.is_some()).count();
-    let (blocks, held_out) = if with == 0 {
-        let blocks = blocks(&all);
-        let sizes: Vec<usize> = blocks.iter().map(|block| size(block)).collect();
-        let held_out = drawn(&sizes, recipe.test_share, &[recipe.seed, BLOCKS, 0]);
-        (blocks, held_out)
-    } else {
-        let without = running.texts.len() - with;
-        if without > 0 {
-            let total = running.texts.len();
-            return Err(SidesError::Partial { without, total }.into());
-        }
-        let of = |side: Split| -> Result<Vec<&RunningText>, NextWordError> {
-            let texts = running.texts.iter().filter(|text| text.split == Some(side));
-            let texts: Vec<&RunningText> = texts.collect();
-            if texts.is_empty() { Err(SidesError::Empty { side }.into()) } else { Ok(texts) }
-        };
-        let (mut all, test) = (blocks(&of(Split::Train)?), blocks(&of(Split::Test)?));
-        let held_out: Vec<bool> =
-            (0..all.len() + test.len()).map(|block| block >= all.len()).collect();
-        all.extend(test);
-        (all, held_out)
-    };
-    let others: Vec<usize> = (0..blocks.len()).filter(|&block| !held_out[block]).collect();
-    let sizes: Vec<usize> = others.iter().map(|&block| size(&blocks[block])).collect();
-    let stops = drawn(&sizes, STOP_SHARE, &[recipe.seed, BLOCKS, 1]);
-    let mut role: Vec<Role> =
-        held_out.iter().map(|&held_out| if held_out { Role::Test } else { Role::Learn }).collect();
-    others.iter().zip(stops).filter(|(_, stops)| *stops).for_each(|(&b, _)| role[b] = Role::Stop);
-    for (part, asked) in [("learning", Role::Learn), ("stop", Role::Stop), ("held-out", Role::Test)]
-    {
-        if !role.contains(&asked) {
-            return Err(NextWordError::NothingAsked { part });
-        }
-    }
-    Ok((blocks, Parts { role }))
-}
-
-fn size(block: &[&str]) -> usize {
-    block.iter().map(|text| words(text)).sum()
-}
-
-/// Blocks by chance that have together about this share of all words, one at least: each
-/// that brings them nearer to it.
-fn drawn(sizes: &[usize], share: f64, seed: &[u64]) -> Vec<bool> {
-    let mut order: Vec<usize> = (0..sizes.len()).collect();
-    SplitMix64::of(seed).shuffle(&mut order);
-    let wanted = sizes.iter().sum::<usize>() as f64 * share;
-    let (mut chosen, mut have) = (vec![false; sizes.len()], 0.0);
-    for &block in &order {
-        let more = sizes[block] as f64;
-        if have + more / 2.0 <= wanted {
-            chosen[block] = true;
-            have += more;
-        }
-    }
-    if have == 0.0
-        && let Some(&smallest) = order.iter().min_by_key(|&&block| sizes[block])
-    {
-        chosen[smallest] = true;
-    }
-    chosen
 }
 
 /// The words to choose from.
@@ -483,136 +380,6 @@ impl Outputs {
     }
 }
 
-/// What makes the stop part the most probable.
-fn temperature(
-    machine: Machine<'_>,
-    lesson: &Lesson<'_>,
-    rows: &Rows,
-    network: &Graph,
-) -> Result<f32, NextWordError> {
-    let classes = lesson.bias.len();
-    let some = spread(lesson.stop, CALIBRATING / classes);
-    let mut logits = Array2::zeros((some.len(), classes));
-    let mut go_on = |_| ControlFlow::Continue(());
-    answers(machine, lesson.corpus, rows, network, &some, &mut go_on, |place, row| {
-        logits.row_mut(place).iter_mut().zip(row).for_each(|(to, &logit)| *to = logit);
-    })?;
-    let labels: Vec<usize> =
-        some.iter().filter_map(|position| position.class).map(|class| class as usize).collect();
-    Ok(calibrate(logits.view(), &labels, None)?.temperature)
-}
-
-/// What asks everybody for the same words.
-struct Judge<'a> {
-    machine: Machine<'a>,
-    corpus: &'a Corpus,
-    positions: &'a [Position],
-    blocks: usize,
-}
-
-impl Judge<'_> {
-    fn network(
-        &self,
-        rows: &Rows,
-        network: &Graph,
-        temperature: f32,
-        on: OnEvent<'_>,
-    ) -> Result<(Vec<Tally>, f64), NextWordError> {
-        let Judge { machine, corpus, positions, .. } = *self;
-        let begin = Event::Begin { stage: Stage::Predict, total: Some(positions.len() as u64) };
-        if on(begin).is_break() {
-            return Err(NextWordError::Cancelled);
-        }
-        let mut sure = Vec::with_capacity(positions.len());
-        let mut verdicts = Vec::with_capacity(positions.len());
-        let mut go_on = |done| on(Event::Advance { done });
-        answers(machine, corpus, rows, network, positions, &mut go_on, |place, logits| {
-            let verdict = Verdict::of_logits(logits, temperature, positions[place].class);
-            sure.push((verdict.confidence, verdict.rank == Some(0)));
-            verdicts.push(verdict);
-        })?;
-        let _ = on(Event::End);
-        Ok((self.tallies(verdicts), expected_calibration_error(&sure)))
-    }
-
-    fn unigram(&self, counts: &BigramCounts) -> Vec<Tally> {
-        let total = counts.counts().iter().sum::<u64>() as f64;
-        let verdict = |position: &Position| {
-            // Classes are in the order of frequencies.
-            let class = position.class.map(|class| class as usize);
-            let share = |class: usize| counts.counts()[class] as f64 / total;
-            Verdict {
-                loss: class.map(|class| -share(class).ln()),
-                rank: class,
-                confidence: share(0) as f32,
-            }
-        };
-        self.tallies(self.positions.iter().map(verdict))
-    }
-
-    fn bigram(&self, counts: &BigramCounts, discount: f64) -> Vec<Tally> {
-        let bigram = counts.bigram(discount);
-        let verdict = |position: &Position| {
-            let before = self.corpus.pair(position).0;
-            let top = bigram.top(before, 3);
-            let rank = |class: u32| top.iter().position(|&word| word == class).unwrap_or(3);
-            Verdict {
-                loss: position.class.map(|class| -bigram.probability(before, class).ln()),
-                rank: position.class.map(rank),
-                confidence: bigram.probability(before, top[0]) as f32,
-            }
-        };
-        self.tallies(self.positions.iter().map(verdict))
-    }
-
-    /// The same network, learned in the same way, where every word has a vector of
-    /// chance, as long as the real ones are in the mean, and the same on both sides.
-    fn random(
-        &self,
-        lesson: &Lesson<'_>,
-        recipe: &NextWordRecipe,
-        on: OnEvent<'_>,
-    ) -> Result<Vec<Tally>, NextWordError> {
-        let Rows { dimensions, values } = lesson.rows;
-        let squares: f64 = values.iter().map(|&v| f64::from(v) * f64::from(v)).sum();
-        let deviation = (squares / values.len() as f64).sqrt();
-        let mut random = SplitMix64::of(&[recipe.seed, VECTORS]);
-        let mut normal = || ((0..12).map(|_| random.unit()).sum::<f64>() - 6.0) * deviation;
-        let values = values.iter().map(|_| normal() as f32).collect();
-        let rows = Rows { dimensions: *dimensions, values };
-        let lesson = Lesson { vectors: &rows, rows: &rows, ..*lesson };
-        let Fitted { network, moved, .. } = fit(self.machine, &lesson, recipe, on)?;
-        let rows = moved.as_ref().unwrap_or(&rows);
-        let temperature = temperature(self.machine, &lesson, rows, &network)?;
-        Ok(self.network(rows, &network, temperature, on)?.0)
-    }
-
-    /// Of blocks in which a word is asked for.
-    fn tallies(&self, verdicts: impl IntoIterator<Item = Verdict>) -> Vec<Tally> {
-        let mut tallies = vec![Tally::default(); self.blocks];
-        for (position, verdict) in self.positions.iter().zip(verdicts) {
-            tallies[self.corpus.block(position)].add(&verdict);
-        }
-        tallies.retain(|tally| tally.asked > 0);
-        tallies
-    }
-}
-
-fn data_digest(blocks: &[Vec<&str>], parts: &Parts) -> Digest {
-    let mut lines = String::new();
-    for (block, role) in blocks.iter().zip(&parts.role) {
-        let role = match role {
-            Role::Learn => "learn",
-            Role::Stop => "stop",
-            Role::Test => "test",
-        };
-        for text in block {
-            lines += &format!("{role} {}\n", Digest::of(text.as_bytes()));
-        }
-    }
-    Digest::of(lines.as_bytes())
-}
-
 fn precision_word(precision: TablePrecision) -> &'static str {
     match precision {
         TablePrecision::F32 => "f32",
@@ -649,27 +416,4 @@ fn recipe_words(
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
     .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_drawn_has_its_share_of_the_words() {
-        let check = |sizes: &[usize], share: f64, range: std::ops::RangeInclusive<usize>| {
-            for seed in 0..20 {
-                let drawn = drawn(sizes, share, &[seed]);
-                let have =
-                    sizes.iter().zip(drawn).filter(|(_, drawn)| *drawn).map(|(s, _)| s).sum();
-                assert!(range.contains(&have), "{have} of {sizes:?}, seed {seed}");
-            }
-        };
-        check(&[10; 100], 0.25, 250..=250);
-        check(&[10; 7], 0.1, 10..=10);
-        // A group that is most of the texts is learned from.
-        check(&[900, 30, 30, 40], 0.25, 100..=100);
-        check(&[90, 10], 0.25, 10..=10);
-        check(&[1000, 900], 0.1, 900..=900);
-    }
 }
