@@ -69,7 +69,8 @@ fn a_program_that_takes_too_long_is_killed_and_only_one_runs() {
     // With a child of its own, which must go with it.
     let rest = format!("sleep 100 & echo $! > {}; wait", folder.path().join("pid").display());
     let sink = format!("exec:{}", program(folder.path(), &rest));
-    let config = write_file(folder.path(), "g.toml", b"[exec]\ntime_limit = 0.5\n");
+    // Long enough for a shell to begin on a busy machine, twice.
+    let config = write_file(folder.path(), "g.toml", b"[exec]\ntime_limit = 3\n");
     let mut graftd = Graftd::start(
         &[
             &["--source", "stdin", "--lossless", "--config", &config],
@@ -79,10 +80,15 @@ fn a_program_that_takes_too_long_is_killed_and_only_one_runs() {
         .concat(),
     );
     let mut stdin = graftd.child.stdin.take().unwrap();
-    // Five changes while the first program runs: the last one is told.
-    for picture in [&a, &b, &a, &b, &a] {
+    let mut show = |graftd: &mut Graftd, picture: &Picture| {
         std::io::Write::write_all(&mut stdin, picture.rgb()).unwrap();
         graftd.answer();
+    };
+    show(&mut graftd, &a);
+    until("the first program", || logged(folder.path()).len() == 1);
+    // Four changes while it runs: the last one is told.
+    for picture in [&b, &a, &b, &a] {
+        show(&mut graftd, picture);
     }
     graftd.says("ran longer than it may");
     let first_child = fs::read_to_string(folder.path().join("pid")).unwrap();
