@@ -60,17 +60,30 @@ fn open_fifo(path: &Path) -> Result<OwnedFd, SourceError> {
 struct Stoppable<'a> {
     file: File,
     stop: &'a Stop,
+    is_fifo: bool,
+    /// Something has come from a fifo since it was opened. A writer that came and went
+    /// before that has left its frames, and no hang-up to wait for: only reading shows
+    /// the end behind them.
+    begun: bool,
 }
 
 impl Read for Stoppable<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            if self.stop.wait_readable(&self.file, None)? == Wait::Stopped {
+            let stopped = match self.begun {
+                true => self.stop.is_ordered(),
+                false => self.stop.wait_readable(&self.file, None)? == Wait::Stopped,
+            };
+            if stopped {
                 return Ok(0);
             }
             match self.file.read(buffer) {
-                // Somebody else was faster, or the descriptor is spurious.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Nothing yet, or somebody else was faster.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.begun = false,
+                Ok(count) => {
+                    self.begun = self.is_fifo && count > 0;
+                    return Ok(count);
+                }
                 other => return other,
             }
         }
@@ -85,8 +98,13 @@ pub(super) fn run(
 ) -> Result<(), SourceError> {
     let name = stream.name();
     let fail = SourceError::system;
-    let mut reader =
-        BufReader::with_capacity(64 << 10, Stoppable { file: stream.file, stop: &station.stop });
+    let stoppable = Stoppable {
+        file: stream.file,
+        stop: &station.stop,
+        is_fifo: stream.fifo.is_some(),
+        begun: false,
+    };
+    let mut reader = BufReader::with_capacity(64 << 10, stoppable);
     let mut frame = Captured::empty();
     loop {
         let found = framing::next(&mut reader, framing, &mut frame)
@@ -116,6 +134,7 @@ pub(super) fn run(
         // The new end before the old one goes: what a next writer has put in
         // already is lost when nobody has the fifo open.
         reader.get_mut().file = open_fifo(path)?.into();
+        reader.get_mut().begun = false;
         station.counts.reopened.one();
         log::debug!("{name}: the writer has gone, waiting for the next");
     }

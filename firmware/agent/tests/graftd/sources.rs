@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 
 use graft_input::{PixelFormat, RawFrame, decode};
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
 use crate::*;
 
@@ -173,6 +173,24 @@ fn a_fifo_waits_for_its_next_writer() {
     }
     assert!(graftd.is_quiet());
     assert_eq!(graftd.stops(), [] as [Value; 0]);
+}
+
+/// Its frame lies in the fifo, which another reader keeps open, when graftd opens it.
+#[test]
+fn a_writer_that_came_and_went_before_is_heard_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = fifo(folder.path());
+    let keeper = rustix::fs::open(&path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).unwrap();
+    let picture = &pictures(1)[0];
+    let mut writer = fs::File::options().write(true).open(&path).unwrap();
+    writer.write_all(picture.rgb()).unwrap();
+    writer.write_all(&picture.rgb()[..99]).unwrap();
+    drop(writer);
+    let mut graftd = start(&format!("fifo:{}", path.display()), &RAW);
+    assert_eq!(found(&graftd.answer()), expect(&mut model(), picture.frame()));
+    graftd.says("in the middle of a frame, after 99 bytes");
+    assert_eq!(graftd.stops(), [] as [Value; 0]);
+    drop(keeper);
 }
 
 #[test]
