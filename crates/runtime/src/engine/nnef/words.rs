@@ -130,7 +130,8 @@ impl<'a> Words<'a> {
             "true" => Some(RValue::Literal(Literal::Logical(true))),
             "false" => Some(RValue::Literal(Literal::Logical(false))),
             // Numbers and words that the engine would cut short.
-            _ if ["inf", "true", "false", "for", "in"].iter().any(|w| name.starts_with(w)) => None,
+            _ if ["inf", "true", "false"].iter().any(|word| name.starts_with(word)) => None,
+            "for" | "in" | "if" => None,
             _ => Some(RValue::Identifier(Identifier(name.to_owned()))),
         }
     }
@@ -247,6 +248,9 @@ mod tests {
         for body in [
             "",
             "x = external(shape = [1, 3, 224, 224]);",
+            // The name that every input has here begins with a word of NNEF.
+            "input = external(shape = [1, 3]);\n n1 = f(input);\n y = input;",
+            "y = f(format, interior, iffy);",
             "n1 = variable<scalar>(label = \"n1.fix_b\", shape = [32, 3]);",
             "n3 = conv(x, n1, n2, dilation = [1, 1], border = \"constant\", padding = [(1, 1), (0, 2)]);",
             "n4 = [[[[0.0, -1.5e-7]]]];",
@@ -271,6 +275,8 @@ mod tests {
             "y = 1 if a else 2;",
             "y = inf;",
             "y = information;",
+            "y = truest;",
+            "y = in;",
             "y = f(x;",
             "y = 1e;",
             "# a remark\n y = x;",
