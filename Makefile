@@ -36,7 +36,7 @@ demo: setup build ## solar cells: train, compare the two engines, predict (minut
 demo-sources: setup build ## solar cells: which source, and how much of it (15 minutes)
 	@PATH="$(TARGET_DIR)/release:$$PATH" tests/demo/sources.sh
 
-demo-develop: setup build ## Fashion-MNIST: a source of one's own, and what it brings where photos are few (25 minutes)
+demo-develop: setup build ## Fashion-MNIST: a source of one's own, and what it brings where photos are few (half an hour)
 	@PATH="$(TARGET_DIR)/release:$$PATH" tests/demo/develop.sh
 
 demo-text: setup build ## mails: spam or not, with GloVe's word vectors, as they are and tuned (5 minutes)
