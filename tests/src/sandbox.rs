@@ -115,6 +115,14 @@ impl Sandbox {
         self.path("task.graft")
     }
 
+    /// The same with a backbone of graft's own, which has large weights.
+    pub fn bundle_of(&self, model: &str) -> PathBuf {
+        let output = format!("{model}.graft");
+        let arguments = ["train", "photos", "--model", model, "--output", &output, "--quiet"];
+        run(&mut self.graft(arguments)).done();
+        self.path(output)
+    }
+
     /// Every file in the folder, with its bytes.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         files(&self.work())

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use graft_tests::sandbox::{Said, Sandbox, graft, repository, run};
 use serde_json::Value;
 
-/// A bundle of four labels with an ONNX form alone; no test here needs ONNX Runtime.
+/// A bundle of four labels with an ONNX form alone, for which no test needs ONNX Runtime.
 fn tiny() -> PathBuf {
     repository().join("crates/runtime/tests/fixtures/tiny.graft")
 }
@@ -170,6 +170,33 @@ fn texts_are_measured_as_frames_are() {
             assert!(said.contains(words), "{bundle}: {said}");
         }
     }
+    lab.assert_nothing_left();
+}
+
+/// Here and on a board the network of MobileNetV2, with its weights in a file.
+#[test]
+fn weights_can_be_in_a_file() {
+    let mut lab = Lab::new();
+    lab.sandbox = Sandbox::with_photos(8);
+    fs::create_dir(lab.temporary()).unwrap();
+    let bundle = lab.sandbox.bundle_of("mobilenet_v2");
+    let run = |line: &str| run(&mut lab.graft_of(&bundle, line)).done();
+    let in_memory = run("--frames 1 --rounds 1 --json").json();
+    assert_eq!(in_memory["mapped_bytes"], Value::Null);
+    let json = run("--frames 2 --rounds 1 --json --mapped").json();
+    assert!(number(&json, "/mapped_bytes") > 1e6, "{json:#}");
+    assert!(number(&json, "/logits_max_abs_diff") <= 1e-4, "{json:#}");
+    let anonymous = |json| number(json, "/start/bundle/memory/anonymous_bytes");
+    assert!(anonymous(&json) < anonymous(&in_memory), "{json:#}");
+    let said = run("--frames 1 --rounds 1 --mapped").stdout;
+    assert!(said.contains("of weights are in a file of their own, mapped"), "{said}");
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn what_cannot_be_mapped_is_not_measured_otherwise() {
+    let lab = Lab::new();
+    lab.run("--frames 1 --rounds 1 --mapped").refuses(&["mapped", "no NNEF form"]);
     lab.assert_nothing_left();
 }
 

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 
 use graft_spec::{Labels, Manifest};
@@ -128,19 +128,53 @@ impl BundleFile {
     /// # Panics
     ///
     /// If the manifest has no such form.
-    pub fn model(&self, form: usize) -> Result<impl Read, BundleError> {
+    pub fn model(&self, form: usize) -> Result<impl Read + Seek, BundleError> {
         let section = self.inside.model(form);
         section.check_digest(&self.body)?;
         let end = section.offset + section.length;
-        Ok(io::BufReader::with_capacity(
-            64 << 10,
-            Part { body: &self.body, at: section.offset, end },
-        ))
+        let part = Part { body: &self.body, start: section.offset, at: section.offset, end };
+        Ok(Buffered(io::BufReader::with_capacity(64 << 10, part)))
+    }
+
+    /// SHA-256 of the model of a form, as the section table has it.
+    ///
+    /// # Panics
+    ///
+    /// If the manifest has no such form.
+    pub fn model_sha256(&self, form: usize) -> [u8; 32] {
+        self.inside.model(form).sha256
+    }
+
+    /// Whether a signature was demanded when it was opened, and held.
+    pub fn is_verified(&self) -> bool {
+        self.is_verified
+    }
+}
+
+/// Keeps what it has read when it goes on from there, as whoever skips does.
+struct Buffered<T>(io::BufReader<T>);
+
+impl<T: Read> Read for Buffered<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl<T: Read + Seek> Seek for Buffered<T> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match to {
+            SeekFrom::Current(by) => {
+                self.0.seek_relative(by)?;
+                self.0.stream_position()
+            }
+            to => self.0.seek(to),
+        }
     }
 }
 
 struct Part<'a> {
     body: &'a FileBody,
+    start: u64,
     at: u64,
     end: u64,
 }
@@ -152,5 +186,19 @@ impl Read for Part<'_> {
         let read = self.body.file.read_at(&mut buffer[..wanted], self.at)?;
         self.at += read as u64;
         Ok(read)
+    }
+}
+
+impl Seek for Part<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let (from, by) = match to {
+            SeekFrom::Start(by) => (self.start.checked_add(by), 0),
+            SeekFrom::Current(by) => (Some(self.at), by),
+            SeekFrom::End(by) => (Some(self.end), by),
+        };
+        let at = from.and_then(|from| from.checked_add_signed(by));
+        let inside = at.filter(|at| (self.start..=self.end).contains(at));
+        self.at = inside.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at - self.start)
     }
 }

@@ -25,6 +25,10 @@ mod vectors_args;
 
 use output::{Failure, Outcome};
 
+/// The system's, but for `graft bench`, which measures a bundle as graftd runs it.
+#[global_allocator]
+static ALLOCATOR: graft_runtime::LargeBlocks = graft_runtime::LargeBlocks;
+
 fn main() -> ExitCode {
     // ONNX Runtime gathers telemetry from the moment it is loaded, before there
     // is a call to forbid it; this it heeds.

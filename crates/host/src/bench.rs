@@ -35,6 +35,17 @@ pub struct Effort {
     pub frames: u32,
     /// Starts of each; their medians are reported.
     pub rounds: u32,
+    /// Where the bundle's large weights are.
+    pub weights: Weights,
+}
+
+/// Where a bundle's large weights are while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    /// In memory.
+    InMemory,
+    /// In a file of their own, which is mapped; it is made by a start that is not measured.
+    Mapped,
 }
 
 /// Where to measure.
@@ -113,7 +124,8 @@ pub fn bench(
     let folder = folder.map_err(fail)?;
     let onnx = folder.path().join("model.onnx");
     std::fs::write(&onnx, bundle.onnx().model).map_err(fail)?;
-    let files = Files { bundle: file.path().to_owned(), onnx };
+    let weights = folder.path().to_owned();
+    let files = Files { bundle: file.path().to_owned(), onnx, weights };
 
     let total = u64::from(2 * effort.rounds + 1);
     let mut watch = Watch { on, done: 0 };
@@ -152,6 +164,8 @@ pub fn bench(
 struct Files {
     bundle: PathBuf,
     onnx: PathBuf,
+    /// A folder in which a file of weights may lie.
+    weights: PathBuf,
 }
 
 /// Asked again and again while a process runs.
@@ -174,6 +188,7 @@ struct Turns {
     stock: Result<Vec<StockStart>, String>,
     frames: Frames,
     form: ModelFormat,
+    mapped_bytes: Option<u64>,
     engine: String,
 }
 
@@ -203,7 +218,18 @@ fn take_turns(
     watch: &mut Watch<'_>,
     measure: &Measure<'_>,
 ) -> Result<Turns, BenchError> {
-    let start_bundle = Task::Bundle { bundle: files.bundle.clone(), frames: 0, stock: None };
+    let weights = match effort.weights {
+        Weights::InMemory => None,
+        Weights::Mapped => Some(files.weights.clone()),
+    };
+    let of_bundle = |frames, stock| {
+        let (bundle, weights) = (files.bundle.clone(), weights.clone());
+        Task::Bundle { bundle, frames, stock, weights }
+    };
+    let start_bundle = of_bundle(0, None);
+    if weights.is_some() {
+        measure(&start_bundle, watch)?;
+    }
     let start_stock = Task::Stock { onnx: files.onnx.clone(), shape: example_shape(bundle)? };
     let mut starts = Vec::new();
     let mut stock = Ok(Vec::new());
@@ -225,13 +251,11 @@ fn take_turns(
         watch.done += 1;
     }
     let beside = stock.is_ok().then(|| files.onnx.clone());
-    let frames =
-        Task::Bundle { bundle: files.bundle.clone(), frames: effort.frames, stock: beside };
-    let Measured::Bundle(run) = measure(&frames, watch)? else {
+    let Measured::Bundle(run) = measure(&of_bundle(effort.frames, beside), watch)? else {
         return Err(BenchError::OtherAnswer);
     };
     watch.done += 1;
-    let BundleRun { engine, form, frames, .. } = *run;
+    let BundleRun { engine, form, mapped_bytes, frames, .. } = *run;
     let frames = frames.ok_or(BenchError::OtherAnswer)?;
-    Ok(Turns { bundle: starts, stock, frames, form, engine })
+    Ok(Turns { bundle: starts, stock, frames, form, mapped_bytes, engine })
 }

@@ -27,7 +27,7 @@ pub use self::network::{answer_latency, network_latency};
 pub use self::profile::{OperatorTime, Profile, SlowNode};
 pub use self::stock::{StockRun, StockStart};
 pub use self::task::{Measured, Task, TaskError};
-use crate::error::{EngineError, OpenError, RunError, VerifyError};
+use crate::error::{EngineError, OpenError, RunError, VerifyError, WeightsError};
 
 /// Why there is nothing to report.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,9 @@ pub enum BenchError {
     /// Its model cannot run here.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Its weights are not in a file, as was asked for.
+    #[error("its large weights cannot be mapped: {0}")]
+    Weights(WeightsError),
     /// It answers differently here.
     #[error("it does not answer here as it did on the host: {0}")]
     Verify(#[from] VerifyError),

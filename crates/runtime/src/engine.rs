@@ -1,3 +1,4 @@
+mod bytes;
 mod nnef;
 mod onnx;
 mod optimise;
@@ -5,21 +6,24 @@ mod optimise;
 mod profile;
 #[cfg(feature = "bench")]
 mod stock;
+mod weights;
 
-use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use graft_bundle::BundleFile;
 use graft_spec::ModelFormat;
 use tract_onnx::prelude::*;
 
+pub(crate) use self::bytes::Bytes;
 pub(crate) use self::nnef::INPUT as NNEF_INPUT;
 #[cfg(feature = "bench")]
 pub(crate) use self::profile::NodeTime;
 #[cfg(feature = "bench")]
 pub(crate) use self::stock::Stock;
-use crate::error::{EngineError, OpenError, Shape};
+use self::weights::Mapping;
+pub(crate) use self::weights::{WeightsFile, path_in as weights_path, write as write_weights};
+use crate::error::{EngineError, OpenError, Shape, WeightsError};
+use crate::large_blocks::Outside;
 
 /// One model in the engine, ready to run one example at a time.
 pub(crate) struct Engine {
@@ -28,6 +32,8 @@ pub(crate) struct Engine {
     /// Written in place before each run; the engine gets a second handle on it
     /// and drops that when it is done.
     input: Arc<Tensor>,
+    /// Weights that are in a file, if there are any.
+    mapping: Option<Arc<Mapping>>,
 }
 
 /// What to open: a model and the tensors of it that matter.
@@ -41,26 +47,6 @@ pub(crate) struct Wanted<'a> {
     pub(crate) outputs: Outputs<'a>,
 }
 
-/// Where the bytes of a model are.
-#[derive(Clone, Copy)]
-pub(crate) enum Bytes<'a> {
-    Memory(&'a [u8]),
-    /// This form's in a file, from where they are taken as they are needed.
-    File(&'a BundleFile, usize),
-}
-
-impl<'a> Bytes<'a> {
-    fn reader(self) -> Result<Box<dyn Read + 'a>, OpenError> {
-        match self {
-            Bytes::Memory(bytes) => Ok(Box::new(bytes)),
-            Bytes::File(file, form) => match file.model(form) {
-                Ok(reader) => Ok(Box::new(reader)),
-                Err(error) => Err(OpenError::Damaged(error.to_string())),
-            },
-        }
-    }
-}
-
 /// Which tensors to compute.
 #[derive(Clone, Copy)]
 pub(crate) enum Outputs<'a> {
@@ -72,15 +58,35 @@ pub(crate) enum Outputs<'a> {
 
 impl Engine {
     pub(crate) fn open(wanted: &Wanted<'_>) -> Result<Engine, OpenError> {
+        Engine::of_plan(wanted, None, || plan(wanted))
+    }
+
+    /// The same with large weights in a file of their own, which [`write_weights`] made
+    /// of this model on this processor.
+    pub(crate) fn open_mapped(
+        wanted: &Wanted<'_>,
+        weights: WeightsFile,
+    ) -> Result<Engine, WeightsError> {
+        let mapping = Some(weights.mapping());
+        let plan = || Ok(runnable(wanted, weights.model(wanted)?)?);
+        Engine::of_plan(wanted, mapping, plan)
+    }
+
+    fn of_plan<E: From<EngineError>>(
+        wanted: &Wanted<'_>,
+        mapping: Option<Arc<Mapping>>,
+        plan: impl FnOnce() -> Result<Arc<TypedSimplePlan>, E>,
+    ) -> Result<Engine, E> {
+        let _opening = Outside::begin();
         // Twice: our own errors inside the engine's.
-        let plan = guarded(|| Ok(plan(wanted)))??;
+        let plan = guarded(|| Ok(plan()))??;
         let (state, input) = guarded(|| {
             let sizes: TVec<usize> =
                 wanted.input_shape.0.iter().map(|size| size.unwrap_or(1)).collect();
             let input = Tensor::zero::<f32>(&sizes)?;
             Ok((TypedSimpleState::new(&plan)?, Arc::new(input)))
         })?;
-        Ok(Engine { plan, state, input })
+        Ok(Engine { plan, state, input, mapping })
     }
 
     /// Lets the next example be written.
@@ -103,7 +109,7 @@ impl Engine {
 
     /// Runs the example that was filled in and copies the outputs.
     pub(crate) fn run(&mut self, outputs: [&mut [f32]; 2]) -> Result<(), EngineError> {
-        let Engine { plan, state, input } = self;
+        let Engine { plan, state, input, mapping } = self;
         let done = guarded(|| {
             let values = state.run(tvec!(TValue::from_const(Arc::clone(input))))?;
             for (value, to) in values.iter().zip(outputs) {
@@ -111,6 +117,9 @@ impl Engine {
             }
             Ok(())
         });
+        if let Some(mapping) = mapping {
+            mapping.rest();
+        }
         if done.is_err() {
             // What a run left half done must not meet the next frame.
             *state = guarded(|| TypedSimpleState::new(plan))?;
@@ -123,9 +132,13 @@ impl Engine {
 fn plan(wanted: &Wanted<'_>) -> Result<Arc<TypedSimplePlan>, OpenError> {
     let model = match wanted.format {
         ModelFormat::Onnx => onnx::read(wanted)?,
-        ModelFormat::Nnef => nnef::read(wanted)?,
+        ModelFormat::Nnef => nnef::read(wanted, &|_| Ok(None))?,
     };
-    let model = optimise::optimise(model).map_err(refused)?;
+    runnable(wanted, optimise::optimise(model, optimise::in_memory()).map_err(refused)?)
+}
+
+/// Checks what a model computes, and orders its nodes.
+fn runnable(wanted: &Wanted<'_>, model: TypedModel) -> Result<Arc<TypedSimplePlan>, OpenError> {
     if let Outputs::Named(tensors) = &wanted.outputs {
         for (index, &(name, length)) in tensors.iter().enumerate() {
             check_output(model.output_fact(index).map_err(refused)?, name, length)?;

@@ -1,4 +1,6 @@
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 
 use graft_spec::ModelFormat;
 
@@ -127,6 +129,61 @@ pub enum EngineError {
     /// It panicked, and the panic was caught.
     #[error("the device engine panicked: {0}")]
     Panicked(String),
+}
+
+/// Why large weights are in memory and not in a file of their own.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// There is no weight for which it would be worth it.
+    #[error("the network has no large weights")]
+    NothingLarge,
+    /// The first form of the bundle's model is ONNX.
+    #[error("the bundle has no NNEF form, and of ONNX weights are not taken apart")]
+    OnnxAlone,
+    /// Whoever can write to the folder could change what was verified.
+    #[error("a signature is demanded, and the file of weights bears none")]
+    SignatureDemanded,
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system does not map the file.
+    #[error("cannot map {}: {source}", path.display())]
+    Map {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is damaged, or another model's, engine's or processor's.
+    #[error("{}: {why}", path.display())]
+    Stale {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// What is in the file cannot be written down.
+    #[error("cannot describe the weights: {0}")]
+    Head(String),
+    /// The model does not open in this way.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The engine gave up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
 }
 
 /// Why a bundle does not give here what it gave on the host.

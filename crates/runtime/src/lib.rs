@@ -41,14 +41,16 @@ pub mod bench;
 mod engine;
 mod error;
 mod host;
+mod large_blocks;
 mod model;
 mod operators;
 mod preparation;
 
-pub use error::{EngineError, OpenError, Refusal, RunError, Shape, VerifyError};
+pub use error::{EngineError, OpenError, Refusal, RunError, Shape, VerifyError, WeightsError};
 pub use graft_input::words::Counts as TextCounts;
 pub use host::{NNEF_INPUT, check_onnx, to_nnef};
-pub use model::{Answer, Model, Verified};
+pub use large_blocks::LargeBlocks;
+pub use model::{Answer, LargeWeights, Model, Verified};
 pub use operators::supports_operator;
 
 /// The engine that runs networks here, and its version.

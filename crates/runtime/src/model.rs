@@ -6,8 +6,11 @@ use graft_spec::{
     Tolerance,
 };
 
-use crate::engine::{Bytes, Engine, Outputs, Wanted};
-use crate::error::{OpenError, Refusal, RunError, Shape, VerifyError};
+use std::path::{Path, PathBuf};
+
+use crate::engine::{Bytes, Engine, Outputs, Wanted, WeightsFile, weights_path, write_weights};
+use crate::error::{OpenError, Refusal, RunError, Shape, VerifyError, WeightsError};
+use crate::large_blocks::Outside;
 #[cfg(feature = "bench")]
 use crate::preparation::Example;
 use crate::preparation::Preparation;
@@ -56,6 +59,27 @@ pub struct Answer<'m> {
     /// What was in the text, if it is about one.
     pub text: Option<Counts>,
     labels: &'m Labels,
+}
+
+/// Where the large weights of a model are while it runs.
+#[derive(Debug)]
+pub enum LargeWeights {
+    /// In this file, which is mapped.
+    InFile {
+        /// Its path.
+        path: PathBuf,
+        /// Of all weights in it.
+        bytes: usize,
+        /// Whether it was made just now.
+        is_new: bool,
+        /// What was wrong with the one that was there before, if there was one.
+        replaced: Option<WeightsError>,
+    },
+    /// In memory, like all others.
+    InMemory {
+        /// Why.
+        because: WeightsError,
+    },
 }
 
 /// The references of a bundle hold on this machine.
@@ -108,6 +132,74 @@ impl Model {
         });
         let preparation = Preparation::of_file(bundle)?;
         Model::first_that_opens(bundle.manifest(), bundle.labels(), preparation, forms)
+    }
+
+    /// The same, with large weights in a file of their own, packed for this processor,
+    /// which is mapped. They are no memory of the process: the system can take their
+    /// pages back without writing them anywhere. Opening packs none of them; it checks the
+    /// bytes of both files.
+    ///
+    /// The file is made in `folder` the first time, beside none of another model: no two
+    /// programs may share a folder. It is as large as the weights, and is bound to the
+    /// model, the engine and the processor; one that does not fit, or is damaged, is made
+    /// anew. As long as the model lives nobody may write into it or cut it short, as with
+    /// the word table of [`Model::open_file`].
+    ///
+    /// What cannot be mapped is opened as [`Model::open_file`] does, and why is said. That
+    /// is so wherever a signature was demanded: the file has none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::open_file`].
+    pub fn open_file_mapped(
+        bundle: &BundleFile,
+        folder: &Path,
+    ) -> Result<(Model, LargeWeights), OpenError> {
+        match Model::mapped(bundle, folder) {
+            Ok(opened) => Ok(opened),
+            Err(because) => Ok((Model::open_file(bundle)?, LargeWeights::InMemory { because })),
+        }
+    }
+
+    fn mapped(bundle: &BundleFile, folder: &Path) -> Result<(Model, LargeWeights), WeightsError> {
+        let (manifest, labels) = (bundle.manifest(), bundle.labels());
+        if bundle.is_verified() {
+            return Err(WeightsError::SignatureDemanded);
+        }
+        let first = manifest.forms.first().filter(|form| form.format == ModelFormat::Nnef);
+        let form = first.ok_or(WeightsError::OnnxAlone)?;
+        let references = &bundle.references()[0];
+        let parts = FormParts { form, model: Bytes::File(bundle, 0), references };
+        let shape = Shape::from(&manifest.input);
+        let wanted = wanted(labels, &parts, &shape);
+        let sha256 = bundle.model_sha256(0);
+        // All of it is opening, and most is needed once.
+        let _opening = Outside::begin();
+        let preparation = Preparation::of_file(bundle)?;
+        let open = |path: &Path| -> Result<(Engine, usize), WeightsError> {
+            let file = WeightsFile::open(path, &sha256)?;
+            let bytes = file.bytes();
+            Ok((Engine::open_mapped(&wanted, file)?, bytes))
+        };
+        let old = weights_path(folder, &sha256);
+        let (opened, path, is_new, replaced) = match open(&old) {
+            Ok(opened) => (opened, old, false, None),
+            // What is wrong with the file is mended by another; all else is not.
+            Err(because @ (WeightsError::Read { .. } | WeightsError::Stale { .. })) => {
+                let path = write_weights(&wanted, folder, &sha256)?;
+                let there_was_none = matches!(&because, WeightsError::Read { source, .. }
+                    if source.kind() == std::io::ErrorKind::NotFound);
+                let opened = open(&path).inspect_err(|_| {
+                    // It would be as useless the next time.
+                    let _ = std::fs::remove_file(&path);
+                })?;
+                (opened, path, true, (!there_was_none).then_some(because))
+            }
+            Err(because) => return Err(because),
+        };
+        let (engine, bytes) = opened;
+        let model = Model::of_parts(manifest, labels, &parts, engine, preparation);
+        Ok((model, LargeWeights::InFile { path, bytes, is_new, replaced }))
     }
 
     /// Opens this form of the bundle and no other: for comparing forms.
@@ -399,17 +491,21 @@ fn open_engine(
     labels: &Labels,
     parts: &FormParts<'_>,
 ) -> Result<Engine, OpenError> {
+    Engine::open(&wanted(labels, parts, &Shape::from(&manifest.input)))
+}
+
+fn wanted<'a>(labels: &Labels, parts: &FormParts<'a>, input_shape: &'a Shape) -> Wanted<'a> {
     let &FormParts { form, model, .. } = parts;
     // A second precision must not pass here unnoticed.
     let Precision::F32 = form.precision;
     let classes = labels.names().len();
-    Engine::open(&Wanted {
+    Wanted {
         format: form.format,
         model,
         input: Some(&form.input),
-        input_shape: &Shape::from(&manifest.input),
+        input_shape,
         outputs: Outputs::Named([(&form.features, form.feature_length), (&form.logits, classes)]),
-    })
+    }
 }
 
 fn calibration(manifest: &Manifest) -> &Calibration {

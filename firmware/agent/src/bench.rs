@@ -12,13 +12,14 @@ use crate::cli::{CliError, Command};
 pub const HELP: &str = "\
 graftd bench: what a bundle costs in this process, as one line of JSON
 
-usage: graftd bench --bundle FILE [--frames N] [--onnx FILE]
+usage: graftd bench --bundle FILE [--frames N] [--onnx FILE] [--weights FOLDER]
        graftd bench --onnx FILE --shape 1,CHANNELS,HEIGHT,WIDTH
 
   --bundle FILE   start it, as graftd does; then time frames, or texts
   --frames N      how many; 0 is none [100]
   --onnx FILE     let the engine alone run this model: in turns with the bundle's
                   frames, or without a bundle its start alone
+  --weights FOLDER  keep the bundle's large weights in a file there, mapped
   --shape SIZES   of the model's input, for one example; of a text 1,VALUES
 
 Memory and start-up are a process's: run it several times and take the median.
@@ -28,18 +29,20 @@ Memory and start-up are a process's: run it several times and take the median.
 /// Reads the arguments after `bench`.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<Command, CliError> {
     let mut parser = lexopt::Parser::from_args(arguments);
-    let (mut bundle, mut frames, mut onnx, mut shape) = (None, None, None, None);
+    let (mut bundle, mut frames, mut onnx) = (None, None, None);
+    let (mut shape, mut weights) = (None, None);
     while let Some(flag) = parser.next()? {
         match flag {
             Long("bundle") => bundle = Some(parser.value()?.into()),
             Long("frames") => frames = Some(parser.value()?.parse()?),
             Long("onnx") => onnx = Some(parser.value()?.into()),
             Long("shape") => shape = Some(parser.value()?.string()?),
+            Long("weights") => weights = Some(parser.value()?.into()),
             Short('h') | Long("help") => return Ok(Command::BenchHelp),
             other => return Err(other.unexpected().into()),
         }
     }
-    Ok(Command::Bench(Task::from_flags(bundle, frames, onnx, shape.as_deref())?))
+    Ok(Command::Bench(Task::from_flags(bundle, frames, onnx, shape.as_deref(), weights)?))
 }
 
 /// Measures, and gives a line of JSON.
@@ -103,7 +106,8 @@ mod tests {
         check("bench --bundle x --frames many", "many");
         check("bench --source stdin", "--source");
         assert!(matches!(task("bench --help"), Ok(Command::BenchHelp)));
-        let missing = Task::Bundle { bundle: "no.graft".into(), frames: 1, stock: None };
+        let (frames, stock, weights) = (1, None, None);
+        let missing = Task::Bundle { bundle: "no.graft".into(), frames, stock, weights };
         assert!(bench(&missing).is_err_and(|e| e.to_string().starts_with("cannot read no.graft")));
     }
 }

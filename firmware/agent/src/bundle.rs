@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use graft_bundle::{BundleError, BundleFile, SignatureError};
-use graft_runtime::{Model, OpenError, VerifyError};
+use graft_runtime::{LargeWeights, Model, OpenError, VerifyError, WeightsError};
 use graft_spec::{Answer, Input, Labels};
 
 use crate::job::Matter;
@@ -79,21 +79,34 @@ impl From<SignatureError> for LoadProblem {
     }
 }
 
-/// Reads, opens and verifies a bundle.
+/// Reads, opens and verifies a bundle. Its large weights are in memory, or in a file in
+/// the folder `weights`.
 ///
 /// # Errors
 ///
 /// What does not hold; the signature is looked at before anything else.
-pub(crate) fn load(path: &Path, public_key: Option<&str>) -> Result<Loaded, LoadError> {
+pub(crate) fn load(
+    path: &Path,
+    public_key: Option<&str>,
+    weights: Option<&Path>,
+) -> Result<Loaded, LoadError> {
     let fail = |problem| LoadError { path: path.to_owned(), problem };
     let started = Instant::now();
     let file = File::open(path).map_err(|error| fail(error.into()))?;
     let bundle = BundleFile::open(file, public_key).map_err(|error| fail(error.into()))?;
-    let mut model = Model::open_file(&bundle).map_err(|error| fail(error.into()))?;
+    let (mut model, is_mapped) =
+        open(&bundle, path, weights).map_err(|error| fail(error.into()))?;
     for refusal in model.refusals() {
         log::warn!("{}: a form of the model is passed over: {refusal}", path.display());
     }
-    let verified = model.verify().map_err(|error| fail(error.into()))?;
+    let mut verified = model.verify();
+    if let (Err(error), true) = (&verified, is_mapped) {
+        log::warn!("{}: weights are in memory: from their file {error}", path.display());
+        drop(model);
+        model = Model::open_file(&bundle).map_err(|error| fail(error.into()))?;
+        verified = model.verify();
+    }
+    let verified = verified.map_err(|error| fail(error.into()))?;
     let manifest = bundle.manifest();
     let Answer::Class(calibration) = &manifest.answer;
     let (matter, background) = match &manifest.input {
@@ -117,4 +130,34 @@ pub(crate) fn load(path: &Path, public_key: Option<&str>) -> Result<Loaded, Load
         unknown_below: calibration.unknown_below,
         model,
     })
+}
+
+/// The model, and whether its large weights are in a file.
+fn open(
+    bundle: &BundleFile,
+    path: &Path,
+    weights: Option<&Path>,
+) -> Result<(Model, bool), OpenError> {
+    let Some(folder) = weights else { return Ok((Model::open_file(bundle)?, false)) };
+    let (model, large) = Model::open_file_mapped(bundle, folder)?;
+    let bundle = path.display();
+    let is_mapped = match large {
+        LargeWeights::InFile { path, bytes, is_new, replaced } => {
+            if let Some(why) = replaced {
+                log::warn!("{bundle}: its file of weights is made anew: {why}");
+            }
+            let made = if is_new { "written and mapped" } else { "mapped" };
+            log::info!("{}: {made}, {} kB of weights", path.display(), bytes / 1000);
+            true
+        }
+        LargeWeights::InMemory { because: because @ WeightsError::NothingLarge } => {
+            log::info!("{bundle}: weights are in memory: {because}");
+            false
+        }
+        LargeWeights::InMemory { because } => {
+            log::warn!("{bundle}: weights are in memory: {because}");
+            false
+        }
+    };
+    Ok((model, is_mapped))
 }

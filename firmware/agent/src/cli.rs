@@ -22,6 +22,7 @@ usage: graftd --bundle FILE --source SOURCE [--sink SINK]... [flags]
   --check-config           say whether configuration and flags are right, and stop
   --bundle FILE            what graft train wrote
   --check-bundle           say whether the bundle holds on this machine, and stop
+  --weights FOLDER         keep large weights in a file there, mapped, instead of in memory
   --require-signature KEY  open only bundles signed for this minisign public key
   --source SOURCE          v4l2:DEVICE, folder:FOLDER, stdin, fifo:PATH or replay:FILE
   --once                   end when the source has nothing more for now
@@ -137,6 +138,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, C
             Long("require-signature") => {
                 config.require_signature = Some(parser.value()?.string()?);
             }
+            Long("weights") => config.weights = Some(parser.value()?.into()),
             Long("source") => {
                 let text = parser.value()?.string()?;
                 let spec = SourceSpec::try_from(text)

@@ -4,6 +4,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use graft_agent::{Command, Config, Failure, HELP};
+use graft_runtime::LargeBlocks;
+
+#[global_allocator]
+static ALLOCATOR: LargeBlocks = LargeBlocks;
 
 /// Wrong flags or configuration: starting again does not help.
 const WRONG: u8 = 2;
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn work(config: Config, act: fn(Config) -> Result<(), Failure>) -> ExitCode {
+    LargeBlocks::start();
     graft_agent::start_journal(config.log);
     match act(config) {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,6 +16,8 @@ use crate::sink;
 pub(crate) struct Opening {
     pub path: PathBuf,
     pub public_key: Option<String>,
+    /// A folder for a file of large weights.
+    pub weights: Option<PathBuf>,
     pub sinks: Vec<SinkSpec>,
     /// What the source gives, if there is one.
     pub matter: Option<Matter>,
@@ -32,7 +34,8 @@ pub(crate) struct Reload {
 impl Opening {
     /// Opens and verifies the bundle.
     pub fn open(&self) -> Result<Loaded, LoadError> {
-        let loaded = bundle::load(&self.path, self.public_key.as_deref())?;
+        let (key, weights) = (self.public_key.as_deref(), self.weights.as_deref());
+        let loaded = bundle::load(&self.path, key, weights)?;
         match (loaded.matter, self.matter) {
             (Matter::Texts, Some(Matter::Pictures)) => {
                 return Err(self.failed(LoadProblem::AboutTexts));
@@ -53,6 +56,10 @@ impl Opening {
     fn open_carefully(&self) -> Result<Loaded, LoadError> {
         let mut trial = Command::new("/proc/self/exe");
         trial.args(["--check-bundle", "--log", "error", "--bundle"]).arg(&self.path);
+        // So that it takes as little memory, and the file is there afterwards.
+        if let Some(folder) = &self.weights {
+            trial.arg("--weights").arg(folder);
+        }
         if let Some(key) = &self.public_key {
             trial.args(["--require-signature", key]);
         }

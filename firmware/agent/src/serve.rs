@@ -68,7 +68,8 @@ pub fn check(config: Config) -> Result<(), JobError> {
 pub fn check_bundle(config: Config) -> Result<(), Failure> {
     let path = config.bundle.ok_or(JobError::Missing { key: "bundle" })?;
     let sinks = config.sinks.into_iter().map(|sink| sink.0).collect();
-    Opening { path, public_key: config.require_signature, sinks, matter: None }.open()?;
+    let (public_key, weights) = (config.require_signature, config.weights);
+    Opening { path, public_key, weights, sinks, matter: None }.open()?;
     Ok(())
 }
 
@@ -89,6 +90,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let opening = Opening {
         path: job.bundle.clone(),
         public_key: job.config.require_signature.clone(),
+        weights: job.config.weights.clone(),
         sinks: job.sinks.clone(),
         matter: Some(job.source.matter()),
     };

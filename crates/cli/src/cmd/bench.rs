@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use graft_host::bench::{Bench, Effort, Graftd, HostName, Place, bench};
+use graft_host::bench::{Bench, Effort, Graftd, HostName, Place, Weights, bench};
 use graft_host::bundle_file::{BundleFacts, BundleFile};
 use graft_host::rank::BenchedBackbone;
 use graft_runtime::bench::Task;
@@ -46,6 +46,11 @@ pub struct Cmd {
     /// Starts of each, of which the medians are shown
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
+
+    /// With large weights in a file of their own, which is mapped: what graftd does with a
+    /// folder for it in `weights`
+    #[arg(long)]
+    mapped: bool,
 }
 
 /// Field names are those of docs/json.md.
@@ -86,7 +91,8 @@ impl Cmd {
                 Place::Board { ssh: &ssh, host, graftd }
             }
         };
-        let effort = Effort { frames: self.frames, rounds: self.rounds };
+        let weights = if self.mapped { Weights::Mapped } else { Weights::InMemory };
+        let effort = Effort { frames: self.frames, rounds: self.rounds, weights };
         let mut display = Display::new(context);
         let mut on = |event: graft_host::progress::Event<'_>| display.show(event);
         let bench = bench(&file, &bundle, place, effort, &scratch(), &mut on)?;

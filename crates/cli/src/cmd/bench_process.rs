@@ -21,12 +21,14 @@ pub struct Cmd {
     onnx: Option<PathBuf>,
     #[arg(long)]
     shape: Option<String>,
+    #[arg(long, allow_hyphen_values = true)]
+    weights: Option<PathBuf>,
 }
 
 impl Cmd {
     pub fn run(self, context: &Context<'_>) -> anyhow::Result<Outcome> {
-        let Cmd { bundle, frames, onnx, shape } = self;
-        let task = Task::from_flags(bundle, frames, onnx, shape.as_deref())?;
+        let Cmd { bundle, frames, onnx, shape, weights } = self;
+        let task = Task::from_flags(bundle, frames, onnx, shape.as_deref(), weights)?;
         let measured = task.measure()?;
         let line = serde_json::to_string(&measured)?;
         print(context.global, NAME, &measured, || line + "\n")?;

@@ -29,6 +29,10 @@ pub fn result(r: &Report) -> String {
         (None, Some(why)) => format!("  no comparison: the engine alone does not run it: {why}\n"),
         (None, None) => String::new(),
     };
+    if let Some(mapped) = b.mapped_bytes {
+        let mapped = bytes(mapped);
+        let _ = writeln!(text, "  {mapped} of weights are in a file of their own, mapped");
+    }
     let _ = write!(text, "\n{}\n{}\n{}", latency(b, one, &prepared), start(b), memory(b));
     let _ = writeln!(
         text,
@@ -98,6 +102,7 @@ fn memory(b: &Bench) -> String {
         &[
             row("the program itself", |m| m.program_bytes),
             row("after the first answer", |m| m.steady_bytes),
+            row("… that is in no file", |m| m.anonymous_bytes.unwrap_or_default()),
             row("most until then", |m| m.peak_bytes),
         ],
     )

@@ -99,7 +99,8 @@ impl<'a> Board<'a> {
         self.copy(Step::CopyBundle, &files.bundle, "bundle.graft", watch)?;
         self.copy(Step::CopyOnnx, &files.onnx, "model.onnx", watch)?;
         let there = |name| PathBuf::from(self.there(name));
-        Ok(Files { bundle: there("bundle.graft"), onnx: there("model.onnx") })
+        let weights = PathBuf::from(&self.folder);
+        Ok(Files { bundle: there("bundle.graft"), onnx: there("model.onnx"), weights })
     }
 
     /// Runs the program.

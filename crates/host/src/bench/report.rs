@@ -24,6 +24,9 @@ pub struct Bench {
     pub stock_problem: Option<String>,
     /// The form of the model that was opened.
     pub form: ModelFormat,
+    /// Large weights that were in a file of their own, mapped; nothing if they were in
+    /// memory.
+    pub mapped_bytes: Option<u64>,
     /// The engine and its version.
     pub engine: String,
     /// The board, as ssh knows it; nothing for this machine.
@@ -70,7 +73,7 @@ pub struct Starts {
 }
 
 pub(super) fn of(device: Option<String>, machine: String, effort: Effort, turns: Turns) -> Bench {
-    let Turns { bundle, stock, frames, form, engine } = turns;
+    let Turns { bundle, stock, frames, form, mapped_bytes, engine } = turns;
     let (stock, stock_problem) = match stock {
         Ok(starts) => (Some(middle_stock(&starts)), None),
         Err(why) => (None, Some(why)),
@@ -91,6 +94,7 @@ pub(super) fn of(device: Option<String>, machine: String, effort: Effort, turns:
         logits_max_abs_diff: frames.logits_max_abs_diff,
         stock_problem,
         form,
+        mapped_bytes,
         engine,
         device,
         machine,
@@ -135,6 +139,11 @@ fn middle_memory(memories: impl Iterator<Item = Memory> + Clone) -> Memory {
     Memory {
         program_bytes: of(|m| m.program_bytes),
         steady_bytes: of(|m| m.steady_bytes),
+        anonymous_bytes: memories
+            .clone()
+            .map(|m| m.anonymous_bytes)
+            .collect::<Option<Vec<u64>>>()
+            .map(|bytes| middle(bytes.into_iter().map(|b| b as f64)) as u64),
         peak_bytes: of(|m| m.peak_bytes),
     }
 }

@@ -8,12 +8,12 @@ use graft_spec::{Manifest, ModelFormat};
 use serde::{Deserialize, Serialize};
 
 use super::BenchError;
-use super::cost::{Cost, Memory, Meter, metered, resident};
+use super::cost::{Cost, Memory, Meter, metered, resident_bytes};
 use super::latency::Latency;
 use super::profile::Profile;
 use crate::engine::Stock;
 use crate::preparation::{Example, Preparation};
-use crate::{ENGINE, EngineError, Model, RunError};
+use crate::{ENGINE, EngineError, LargeBlocks, LargeWeights, Model, RunError};
 
 /// Frames that are run before the clock starts: caches fill and clocks rise.
 const WARM_UP: u32 = 5;
@@ -34,6 +34,9 @@ pub struct BundleRun {
     pub engine: String,
     /// The form that was opened: the first that opens here.
     pub form: ModelFormat,
+    /// Weights that are in a file of their own, which is mapped; nothing if that was not
+    /// asked for.
+    pub mapped_bytes: Option<u64>,
     /// To its first answer.
     pub start: BundleStart,
     /// Frame after frame; nothing if none were asked for.
@@ -78,15 +81,22 @@ pub struct Frames {
     pub profile: Profile,
 }
 
-pub(super) fn run(path: &Path, frames: u32, onnx: Option<&Path>) -> Result<BundleRun, BenchError> {
-    let (program_bytes, _) = resident()?;
+pub(super) fn run(
+    path: &Path,
+    frames: u32,
+    onnx: Option<&Path>,
+    weights: Option<&Path>,
+) -> Result<BundleRun, BenchError> {
+    // As graftd does.
+    LargeBlocks::start();
+    let program_bytes = resident_bytes()?;
     let program = Meter::start();
     let all = Meter::start();
     let file =
         File::open(path).map_err(|source| BenchError::Read { path: path.to_owned(), source })?;
     let (bundle, read) = metered(|| BundleFile::open(file, None))
         .map_err(|source| BenchError::Bundle { path: path.to_owned(), source })?;
-    let (mut model, open) = metered(|| Model::open_file(&bundle))?;
+    let ((mut model, mapped_bytes), open) = metered(|| opened(&bundle, weights))?;
     let (_, replay) = metered(|| model.verify())?;
     let onnx_form = bundle.manifest().forms.iter().find(|form| form.format == ModelFormat::Onnx);
     let logits_name = onnx_form.expect("invariant: a checked manifest has one").logits.clone();
@@ -95,7 +105,7 @@ pub(super) fn run(path: &Path, frames: u32, onnx: Option<&Path>) -> Result<Bundl
     let example = example(model.preparation());
     let ((), first_answer) = metered(|| model.predict_example(&example).map(drop))?;
     let total = all.read();
-    let (steady_bytes, peak_bytes) = resident()?;
+    let memory = Memory::now(program_bytes)?;
     let start = BundleStart {
         program_cpu_ms: program.before_ms(),
         read,
@@ -103,7 +113,7 @@ pub(super) fn run(path: &Path, frames: u32, onnx: Option<&Path>) -> Result<Bundl
         replay,
         first_answer,
         total,
-        memory: Memory { program_bytes, steady_bytes, peak_bytes },
+        memory,
     };
     let form = model.format();
     let frames = match NonZeroU32::new(frames) {
@@ -117,7 +127,17 @@ pub(super) fn run(path: &Path, frames: u32, onnx: Option<&Path>) -> Result<Bundl
             Some(turns.take(&example, frames)?)
         }
     };
-    Ok(BundleRun { engine: ENGINE.to_owned(), form, start, frames })
+    Ok(BundleRun { engine: ENGINE.to_owned(), form, mapped_bytes, start, frames })
+}
+
+/// The model, and how many bytes of it are in a file of weights.
+fn opened(bundle: &BundleFile, weights: Option<&Path>) -> Result<(Model, Option<u64>), BenchError> {
+    let Some(folder) = weights else { return Ok((Model::open_file(bundle)?, None)) };
+    match Model::open_file_mapped(bundle, folder)? {
+        (model, LargeWeights::InFile { bytes, .. }) => Ok((model, Some(bytes as u64))),
+        // What was asked for is measured, or nothing.
+        (_, LargeWeights::InMemory { because }) => Err(BenchError::Weights(because)),
+    }
 }
 
 /// The shape of the tensor of what a bundle is measured with.

@@ -24,8 +24,21 @@ pub struct Memory {
     pub program_bytes: u64,
     /// After the first answer.
     pub steady_bytes: u64,
+    /// Of these, what is in no file: the system can take it back only to swap it.
+    /// Nothing on a kernel before 4.5.
+    pub anonymous_bytes: Option<u64>,
     /// The most until then.
     pub peak_bytes: u64,
+}
+
+impl Memory {
+    /// Of a process that held `program_bytes` before it read anything.
+    pub(super) fn now(program_bytes: u64) -> Result<Memory, BenchError> {
+        let status = status()?;
+        let anonymous_bytes = kilobytes(&status, "RssAnon").map(|kilobytes| kilobytes * 1024);
+        let (steady_bytes, peak_bytes) = (bytes(&status, RESIDENT)?, bytes(&status, MOST)?);
+        Ok(Memory { program_bytes, steady_bytes, anonymous_bytes, peak_bytes })
+    }
 }
 
 /// Runs from where it was made.
@@ -71,12 +84,23 @@ fn processor_time() -> Duration {
 
 const STATUS: &str = "/proc/self/status";
 
-/// Resident memory now, and the most so far, in bytes.
-pub(super) fn resident() -> Result<(u64, u64), BenchError> {
-    let status = std::fs::read_to_string(STATUS)
-        .map_err(|source| BenchError::Read { path: STATUS.into(), source })?;
-    let of = |field: &'static str| kilobytes(&status, field).ok_or(BenchError::Status { field });
-    Ok((1024 * of("VmRSS")?, 1024 * of("VmHWM")?))
+/// Resident memory now, and the most so far.
+const RESIDENT: &str = "VmRSS";
+const MOST: &str = "VmHWM";
+
+/// Resident memory now.
+pub(super) fn resident_bytes() -> Result<u64, BenchError> {
+    bytes(&status()?, RESIDENT)
+}
+
+fn status() -> Result<String, BenchError> {
+    std::fs::read_to_string(STATUS)
+        .map_err(|source| BenchError::Read { path: STATUS.into(), source })
+}
+
+fn bytes(status: &str, field: &'static str) -> Result<u64, BenchError> {
+    let kilobytes = kilobytes(status, field).ok_or(BenchError::Status { field })?;
+    Ok(1024 * kilobytes)
 }
 
 fn kilobytes(status: &str, field: &str) -> Option<u64> {
@@ -100,14 +124,15 @@ mod tests {
 
     #[test]
     fn memory_that_is_touched_is_seen() {
-        let (before, _) = resident().expect("Linux tells");
+        let before = resident_bytes().expect("Linux tells");
         let touched = std::hint::black_box(vec![1_u8; 64 << 20]);
-        let (after, most) = resident().expect("Linux tells");
-        assert!(after >= before + (60 << 20), "{before} then {after}");
-        assert!(most >= after);
+        let after = Memory::now(before).expect("Linux tells");
+        assert!(after.steady_bytes >= before + (60 << 20), "{before} then {after:?}");
+        assert!(after.anonymous_bytes.is_some_and(|bytes| bytes >= 60 << 20), "{after:?}");
+        assert!(after.peak_bytes >= after.steady_bytes);
         drop(touched);
         // Not the same to the page: the kernel counts on each processor by itself.
-        let (_, most_later) = resident().expect("Linux tells");
-        assert!(most_later >= before + (60 << 20), "{before} then {most_later}");
+        let later = Memory::now(before).expect("Linux tells");
+        assert!(later.peak_bytes >= before + (60 << 20), "{before} then {later:?}");
     }
 }

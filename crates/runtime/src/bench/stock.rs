@@ -3,7 +3,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::BenchError;
-use super::cost::{Cost, Memory, Meter, metered, resident};
+use super::cost::{Cost, Memory, Meter, metered, resident_bytes};
 use crate::EngineError;
 use crate::engine::Stock;
 
@@ -39,7 +39,7 @@ pub(super) fn run(onnx: &Path, shape: &[usize]) -> Result<StockRun, BenchError> 
     // The engine words a missing file as if the model were wrong.
     let readable = std::fs::File::open(onnx).map(drop);
     readable.map_err(|source| BenchError::Read { path: onnx.to_owned(), source })?;
-    let (program_bytes, _) = resident()?;
+    let program_bytes = resident_bytes()?;
     let all = Meter::start();
     let started = || -> Result<_, EngineError> {
         let (mut stock, open) = metered(|| Stock::open(onnx, shape))?;
@@ -54,7 +54,7 @@ pub(super) fn run(onnx: &Path, shape: &[usize]) -> Result<StockRun, BenchError> 
         Err(error) => return Ok(StockRun::Refused { why: error.to_string() }),
     };
     let total = all.read();
-    let (steady_bytes, peak_bytes) = resident()?;
+    let memory = Memory::now(program_bytes)?;
     // Until here it lives.
     drop(stock);
     Ok(StockRun::Started(StockStart {
@@ -62,6 +62,6 @@ pub(super) fn run(onnx: &Path, shape: &[usize]) -> Result<StockRun, BenchError> 
         open,
         first_answer,
         total,
-        memory: Memory { program_bytes, steady_bytes, peak_bytes },
+        memory,
     }))
 }

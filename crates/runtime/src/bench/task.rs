@@ -17,6 +17,8 @@ pub enum Task {
         frames: u32,
         /// An ONNX file that the engine runs without graft, taking turns.
         stock: Option<PathBuf>,
+        /// A folder for a file of large weights, which is mapped; nothing for memory.
+        weights: Option<PathBuf>,
     },
     /// The start of an ONNX file in the engine without graft.
     Stock {
@@ -42,6 +44,9 @@ pub enum TaskError {
     /// More than memory for their times.
     #[error("--frames {0}: there may be at most {most}", most = Task::TOO_MANY_FRAMES - 1)]
     Frames(u32),
+    /// The engine alone has no such file.
+    #[error("--weights is for --bundle: the engine alone keeps its weights in memory")]
+    WeightsOfStock,
     /// Not the sizes of an example.
     #[error("--shape {0:?}: it is four sizes of 1 or more, or two of a text, such as 1,3,224,224")]
     Shape(String),
@@ -74,16 +79,19 @@ impl Task {
         frames: Option<u32>,
         onnx: Option<PathBuf>,
         shape: Option<&str>,
+        weights: Option<PathBuf>,
     ) -> Result<Task, TaskError> {
         if let Some(frames @ Task::TOO_MANY_FRAMES..) = frames {
             return Err(TaskError::Frames(frames));
         }
         match (bundle, onnx, shape) {
             (Some(bundle), stock, None) => {
-                Ok(Task::Bundle { bundle, frames: frames.unwrap_or(Task::FRAMES), stock })
+                let frames = frames.unwrap_or(Task::FRAMES);
+                Ok(Task::Bundle { bundle, frames, stock, weights })
             }
             (Some(_), _, Some(_)) => Err(TaskError::TwoShapes),
             (None, Some(_), Some(_)) if frames.is_some() => Err(TaskError::FramesOfStock),
+            (None, Some(_), Some(_)) if weights.is_some() => Err(TaskError::WeightsOfStock),
             (None, Some(onnx), Some(text)) => Ok(Task::Stock { onnx, shape: parse_shape(text)? }),
             (None, ..) => Err(TaskError::Nothing),
         }
@@ -92,11 +100,14 @@ impl Task {
     /// The flags that make this task in another process.
     pub fn flags(&self) -> Vec<OsString> {
         match self {
-            Task::Bundle { bundle, frames, stock } => {
+            Task::Bundle { bundle, frames, stock, weights } => {
                 let mut flags = vec!["--bundle".into(), bundle.into()];
                 flags.extend(["--frames".into(), frames.to_string().into()]);
                 if let Some(stock) = stock {
                     flags.extend(["--onnx".into(), stock.into()]);
+                }
+                if let Some(weights) = weights {
+                    flags.extend(["--weights".into(), weights.into()]);
                 }
                 flags
             }
@@ -115,8 +126,9 @@ impl Task {
     /// a process costs.
     pub fn measure(&self) -> Result<Measured, BenchError> {
         match self {
-            Task::Bundle { bundle: path, frames, stock } => {
-                bundle::run(path, *frames, stock.as_deref()).map(Box::new).map(Measured::Bundle)
+            Task::Bundle { bundle: path, frames, stock, weights } => {
+                let run = bundle::run(path, *frames, stock.as_deref(), weights.as_deref());
+                run.map(Box::new).map(Measured::Bundle)
             }
             Task::Stock { onnx, shape } => stock::run(onnx, shape).map(Measured::Stock),
         }
@@ -144,14 +156,20 @@ mod tests {
         let text = |name| value(name).map(|v| v.into_string().expect("UTF-8"));
         let frames = text("--frames").map(|frames| frames.parse().expect("a number"));
         let path = |name| value(name).map(PathBuf::from);
-        Task::from_flags(path("--bundle"), frames, path("--onnx"), text("--shape").as_deref())
+        let (shape, weights) = (text("--shape"), path("--weights"));
+        Task::from_flags(path("--bundle"), frames, path("--onnx"), shape.as_deref(), weights)
     }
 
     #[test]
     fn a_task_survives_its_flags() {
         for task in [
-            Task::Bundle { bundle: "a b.graft".into(), frames: 0, stock: None },
-            Task::Bundle { bundle: "x".into(), frames: 7, stock: Some("y.onnx".into()) },
+            Task::Bundle { bundle: "a b.graft".into(), frames: 0, stock: None, weights: None },
+            Task::Bundle {
+                bundle: "x".into(),
+                frames: 7,
+                stock: Some("y.onnx".into()),
+                weights: Some("z w".into()),
+            },
             Task::Stock { onnx: "y.onnx".into(), shape: vec![1, 3, 224, 192] },
             Task::Stock { onnx: "y.onnx".into(), shape: vec![1, 50] },
         ] {
@@ -170,9 +188,10 @@ mod tests {
         check("--shape 1,3,8,8", TaskError::Nothing);
         check("--bundle x --shape 1,3,8,8", TaskError::TwoShapes);
         check("--onnx x --shape 1,3,8,8 --frames 2", TaskError::FramesOfStock);
+        check("--onnx x --shape 1,3,8,8 --weights y", TaskError::WeightsOfStock);
         check("--bundle x --frames 1000001", TaskError::Frames(1_000_001));
         for shape in ["", "1,3,8", "1,3,8,8,8", "1,3,8,0", "1,3,8,x", "1,3,8,-8"] {
-            let task = Task::from_flags(None, None, Some("x".into()), Some(shape));
+            let task = Task::from_flags(None, None, Some("x".into()), Some(shape), None);
             assert_eq!(task, Err(TaskError::Shape(shape.to_owned())));
         }
     }

@@ -5,7 +5,7 @@
 mod words;
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::sync::Arc;
 
 use tract_nnef::ast::{Identifier, ProtoModel};
@@ -24,9 +24,12 @@ pub(crate) const INPUT: &str = "input";
 const GRAPH: &str = "graph.nnef";
 const TENSOR: &str = ".dat";
 
+/// Takes the place of a tensor that is not read, if it gives one.
+pub(super) type StandIn<'a> = &'a dyn Fn(&TensorFile<'_>) -> TractResult<Option<Tensor>>;
+
 /// Reads and checks a model that [`write`] made.
-pub(super) fn read(wanted: &Wanted<'_>) -> Result<TypedModel, OpenError> {
-    let proto = proto(wanted.model.reader()?).map_err(refused)?;
+pub(super) fn read(wanted: &Wanted<'_>, stand_in: StandIn<'_>) -> Result<TypedModel, OpenError> {
+    let proto = proto(wanted.model.reader()?, stand_in).map_err(refused)?;
     let model = reader().model_for_proto_model(&proto).map_err(refused)?;
     check_input(&model, wanted)?;
     if let Outputs::Named(tensors) = &wanted.outputs {
@@ -43,47 +46,104 @@ pub(super) fn read(wanted: &Wanted<'_>) -> Result<TypedModel, OpenError> {
 
 /// Graph and tensors of the tar. The engine's own reader does the same, with a
 /// slower parser.
-fn proto(model: impl Read) -> TractResult<ProtoModel> {
+fn proto(model: impl Read + Seek, stand_in: StandIn<'_>) -> TractResult<ProtoModel> {
     let mut graph = None;
     let mut tensors = HashMap::new();
-    for entry in tar::Archive::new(model).entries()? {
+    walk(model, |entry| {
+        match entry {
+            Entry::Graph(text) => graph = Some(words::document(&text)?),
+            Entry::Tensor(file) => {
+                let label = Identifier::from(file.label);
+                let tensor = match stand_in(&file)? {
+                    Some(tensor) => tensor,
+                    None => file.read()?,
+                };
+                tensors.insert(label, Arc::new(tensor));
+            }
+        }
+        Ok(())
+    })?;
+    let doc = graph.with_context(|| format!("there is no {GRAPH}"))?;
+    Ok(ProtoModel { doc, tensors, quantization: None, resources: HashMap::new() })
+}
+
+/// What is in the tar.
+pub(super) enum Entry<'a> {
+    Graph(String),
+    Tensor(TensorFile<'a>),
+}
+
+/// Gives each entry. What is not read of one is skipped.
+pub(super) fn walk(
+    model: impl Read + Seek,
+    mut take: impl FnMut(Entry<'_>) -> TractResult<()>,
+) -> TractResult<()> {
+    for entry in tar::Archive::new(model).entries_with_seek()? {
         let mut entry = entry?;
         let path = String::from_utf8(entry.path_bytes().into_owned())?;
         if path == GRAPH {
             let mut text = String::new();
             entry.read_to_string(&mut text)?;
-            graph = Some(words::document(&text)?);
+            take(Entry::Graph(text))?;
         } else if let Some(label) = path.strip_suffix(TENSOR) {
             let bytes = entry.size();
-            let tensor = tensor(&mut entry, bytes).with_context(|| format!("tensor {label}"))?;
-            tensors.insert(Identifier::from(label), Arc::new(tensor));
+            TensorFile::open(label, &mut entry, bytes)
+                .and_then(|file| take(Entry::Tensor(file)))
+                .with_context(|| format!("tensor {label}"))?;
         } else {
             bail!("{path} is nothing that is read");
         }
     }
-    let doc = graph.with_context(|| format!("there is no {GRAPH}"))?;
-    Ok(ProtoModel { doc, tensors, quantization: None, resources: HashMap::new() })
+    Ok(())
 }
 
 /// Bytes of a tensor file before its values, by chapter 5.1 of the NNEF specification.
 const HEADER: usize = 128;
 
-/// Reads a tensor from a file of so many bytes. The engine allocates what the header
-/// says, so what the header says must be there.
-fn tensor(file: &mut impl Read, bytes: u64) -> TractResult<Tensor> {
-    let mut header = [0; HEADER];
-    file.read_exact(&mut header)?;
-    let number = |at: usize| header[at..at + 4].try_into().map(u32::from_le_bytes);
-    let (data, items) = (u64::from(number(4)?), number(48)?);
-    if HEADER as u64 + data != bytes {
-        bail!("its file has {bytes} bytes, its header speaks of {HEADER} and {data}");
+/// A tensor's file, of which the header has been read and checked.
+pub(super) struct TensorFile<'a> {
+    pub(super) label: &'a str,
+    header: [u8; HEADER],
+    values: &'a mut dyn Read,
+}
+
+impl<'a> TensorFile<'a> {
+    /// Of a file of so many bytes. The engine allocates what the header says, so what
+    /// the header says must be there.
+    fn open(label: &'a str, file: &'a mut dyn Read, bytes: u64) -> TractResult<TensorFile<'a>> {
+        let mut header = [0; HEADER];
+        file.read_exact(&mut header)?;
+        let opened = TensorFile { label, header, values: file };
+        let (data, items) = (u64::from(opened.number(4)), opened.number(48));
+        if HEADER as u64 + data != bytes {
+            bail!("its file has {bytes} bytes, its header speaks of {HEADER} and {data}");
+        }
+        // The upper half is whose type it is: strings and packed numbers are the engine's
+        // own, and their size is not in the header.
+        if items >> 16 != 0 {
+            bail!("its items are of type {items:#x}, which is nobody's but the engine's");
+        }
+        Ok(opened)
     }
-    // The upper half is whose type it is: strings and packed numbers are the engine's
-    // own, and their size is not in the header.
-    if items >> 16 != 0 {
-        bail!("its items are of type {items:#x}, which is nobody's but the engine's");
+
+    fn number(&self, at: usize) -> u32 {
+        let bytes = [0, 1, 2, 3].map(|byte| self.header[at + byte]);
+        u32::from_le_bytes(bytes)
     }
-    read_tensor(header.as_slice().chain(file))
+
+    /// The shape of a tensor of `f32`; nothing of another.
+    pub(super) fn f32_shape(&self) -> Option<Vec<usize>> {
+        let (bytes, rank) = (self.number(4) as usize, self.number(8) as usize);
+        let (bits, kind) = (self.number(44), self.number(48));
+        let sizes = (0..rank.min(8)).map(|axis| self.number(12 + 4 * axis) as usize);
+        let shape: Vec<usize> = sizes.collect();
+        let length = shape.iter().try_fold(4_usize, |length, &size| length.checked_mul(size));
+        (rank <= 8 && bits == 32 && kind == 0 && length == Some(bytes)).then_some(shape)
+    }
+
+    pub(super) fn read(self) -> TractResult<Tensor> {
+        read_tensor(self.header.as_slice().chain(self.values))
+    }
 }
 
 /// Without the standard library: only a writer looks into it, and parsing it

@@ -11,23 +11,37 @@ mod fold;
 mod pack;
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::einsum::einsum_matmul::merge_consecutive_same_role_axes;
 use tract_onnx::tract_core::ops::konst::Const;
+use tract_onnx::tract_core::ops::matmul::pack::OptMatMulPack;
 use tract_onnx::tract_core::ops::source::TypedSource;
 use tract_onnx::tract_core::optim::Optimizer;
 
 use self::fold::{FoldWeights, fold_weights};
+pub(super) use self::pack::{Matrix, in_blocks, in_memory, zero};
 
 /// What is a weight here. Smaller ones cost less than the care that is taken.
-const LARGE_BYTES: usize = 64 << 10;
+pub(super) const LARGE_BYTES: usize = 64 << 10;
+
+/// Packs weights that one node alone reads, and where they are does not matter to it.
+pub(super) trait Packer: Debug + Send + Sync {
+    /// What `op` makes of `weights`, by the fact of its output.
+    fn pack(
+        &self,
+        op: &OptMatMulPack,
+        weights: Arc<Tensor>,
+        fact: &TypedFact,
+    ) -> TractResult<Arc<Tensor>>;
+}
 
 /// The same plan as `TypedModel::into_optimized`.
-pub(super) fn optimise(mut model: TypedModel) -> TractResult<TypedModel> {
-    folding(Optimizer::declutter()).optimize(&mut model)?;
-    fold_weights(&mut model)?;
+pub(super) fn optimise(mut model: TypedModel, packer: Arc<dyn Packer>) -> TractResult<TypedModel> {
+    folding(Optimizer::declutter(), &packer).optimize(&mut model)?;
+    fold_weights(&mut model, &*packer)?;
 
     // The first thing that code generation does to a graph without constants to
     // fold. It folds those that it makes by itself, so it must not see weights.
@@ -35,14 +49,15 @@ pub(super) fn optimise(mut model: TypedModel) -> TractResult<TypedModel> {
     merge_consecutive_same_role_axes(&mut model)?;
     show_weights(&mut model, hidden)?;
 
-    model.optimize_with_session(&mut folding(Optimizer::codegen()).session())?;
+    model.optimize_with_session(&mut folding(Optimizer::codegen(), &packer).session())?;
     Ok(model)
 }
 
 /// With [`FoldWeights`] before each pass.
-fn folding(mut optimizer: Optimizer) -> Optimizer {
+fn folding(mut optimizer: Optimizer, packer: &Arc<dyn Packer>) -> Optimizer {
+    let fold = || Box::new(FoldWeights(Arc::clone(packer)));
     let passes = optimizer.passes.into_iter();
-    optimizer.passes = passes.flat_map(|pass| [Box::new(FoldWeights) as _, pass]).collect();
+    optimizer.passes = passes.flat_map(|pass| [fold() as _, pass]).collect();
     optimizer
 }
 

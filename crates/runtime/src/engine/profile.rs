@@ -23,7 +23,7 @@ impl Engine {
     /// Runs the example that was filled in so many times. Constants and the input
     /// are no nodes here: nothing is computed for them.
     pub(crate) fn profile(&mut self, runs: u32) -> Result<Vec<NodeTime>, EngineError> {
-        let Engine { plan, state, input } = self;
+        let Engine { plan, state, input, mapping: _ } = self;
         let mut took = vec![Duration::ZERO; plan.model().nodes().len()];
         let done = guarded(|| {
             for _ in 0..runs {

@@ -2,6 +2,9 @@
 //! cannot run is refused with its reason.
 
 mod answers;
+#[path = "../large/mod.rs"]
+mod large;
+mod mapped;
 mod nnef;
 mod opening;
 mod sentences;

@@ -9,7 +9,7 @@ use crate::TINY;
 
 const SHAPE: [usize; 4] = [1, 3, 32, 32];
 /// The tiny network in the other form.
-fn nnef() -> Vec<u8> {
+pub(crate) fn nnef() -> Vec<u8> {
     let bundle = Bundle::parse(TINY).unwrap();
     let form = bundle.onnx().form;
     let tensors = [(form.features.as_str(), 16), (form.logits.as_str(), 4)];
@@ -17,7 +17,7 @@ fn nnef() -> Vec<u8> {
 }
 
 /// The tiny bundle with `model` before its own.
-fn with_nnef(model: &[u8]) -> Vec<u8> {
+pub(crate) fn with_nnef(model: &[u8]) -> Vec<u8> {
     let bundle = Bundle::parse(TINY).unwrap();
     let onnx = bundle.onnx();
     let nnef =

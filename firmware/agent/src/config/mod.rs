@@ -30,6 +30,8 @@ pub struct Config {
     #[serde(deserialize_with = "empty_is_none")]
     pub require_signature: Option<String>,
     #[serde(deserialize_with = "empty_is_none")]
+    pub weights: Option<PathBuf>,
+    #[serde(deserialize_with = "empty_is_none")]
     pub source: Option<SourceSpec>,
     pub sinks: Vec<Sink>,
     pub once: bool,
@@ -66,6 +68,7 @@ impl Default for Config {
         Config {
             bundle: None,
             require_signature: None,
+            weights: None,
             source: None,
             sinks: vec![Sink(SinkSpec::Stdout)],
             once: false,

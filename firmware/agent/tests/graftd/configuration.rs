@@ -114,6 +114,23 @@ fn a_bundle_can_be_checked_alone() {
     check(&["--check-bundle"], 2, &["no bundle is given"]);
 }
 
+/// What was asked for and cannot be is said, and graftd runs all the same.
+#[test]
+fn weights_that_stay_in_memory_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = synthetic(1, 32, 32);
+    let weights = ["--weights", folder.path().to_str().unwrap()];
+    let frames = ["--source", "stdin", "--lossless", "--format", "rgb", "--size", "32x32"];
+    let mut graftd = Graftd::start(&[&frames[..], &weights].concat());
+    graftd.says("weights are in memory: the bundle has no NNEF form");
+    let mut stdin = graftd.child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, picture.rgb()).unwrap();
+    assert_eq!(graftd.answer()["sequence"], 0);
+    drop(stdin);
+    graftd.ends_well();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn a_demand_for_a_signature_is_met_or_refused() {
     const SIGNED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/signed.graft");

@@ -89,9 +89,16 @@ pub fn on_host(bundle: &Path, pictures: &Path) -> BTreeMap<String, Answer> {
 /// The answers of graftd on an emulated processor. That it answers at all says
 /// that the references held there, the hashes of their prepared tensors included.
 pub fn on_arm(arch: Arch, cpu: &str, bundle: &Path, pictures: &Path) -> BTreeMap<String, Answer> {
+    pictures_on_arm(emulated(arch, cpu, "graftd"), bundle, pictures)
+}
+
+fn pictures_on_arm(
+    mut graftd: Command,
+    bundle: &Path,
+    pictures: &Path,
+) -> BTreeMap<String, Answer> {
     let mut source = OsString::from("folder:");
     source.push(pictures);
-    let mut graftd = emulated(arch, cpu, "graftd");
     let lines = lines(graftd.arg("--bundle").arg(bundle), &source, &["--once"]);
     let answers = lines.iter().map(|line| {
         let name = line["name"].as_str().expect("a picture of a folder has a name");
@@ -191,4 +198,38 @@ fn labels_are_those_of_the_host() {
     assert_eq!(answers.len(), 16);
     let labels: BTreeSet<_> = answers.values().filter_map(|a| a.label.as_deref()).collect();
     assert_eq!(labels, BTreeSet::from(["berry", "leaf"]), "{answers:#?}");
+}
+
+/// Weights in a file are packed for the processor that made it. Here the folder goes from
+/// board to board, as a card does: each has the answers that it has from memory.
+#[test]
+fn weights_in_a_file_answer_as_those_in_memory() {
+    let sandbox = Sandbox::with_photos(8);
+    let (bundle, pictures) = (sandbox.bundle_of("mobilenet_v2"), sandbox.path("pictures"));
+    write_pictures(&pictures, &[(96, 40)]);
+    let weights = sandbox.path("weights");
+    fs::create_dir(&weights).expect("a folder can be made");
+    let file = || {
+        let files = fs::read_dir(&weights).expect("the folder can be read");
+        let files: Vec<_> = files.map(|file| file.expect("it can be read").path()).collect();
+        let [file] = &files[..] else { panic!("{files:?}") };
+        fs::read(file).expect("it can be read")
+    };
+    for (arch, cpu) in processors() {
+        let in_memory = on_arm(arch, &cpu, &bundle, &pictures);
+        let mapped = || {
+            let mut graftd = emulated(arch, &cpu, "graftd");
+            graftd.arg("--weights").arg(&weights);
+            pictures_on_arm(graftd, &bundle, &pictures)
+        };
+        let written = mapped();
+        let of_this_processor = file();
+        assert!(of_this_processor.len() > 1_000_000, "{cpu}: {}", of_this_processor.len());
+        let read = mapped();
+        assert!(file() == of_this_processor, "{cpu}: it was made twice");
+        for mapped in [written, read] {
+            let largest = assert_same(&cpu, &mapped, &in_memory);
+            assert_eq!(largest, 0.0, "{cpu}: the same processor, and other sums");
+        }
+    }
 }

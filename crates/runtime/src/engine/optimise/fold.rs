@@ -9,11 +9,11 @@ use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::ops::matmul::pack::OptMatMulPack;
 use tract_onnx::tract_core::optim::{OptimizerSession, TypedPass};
 
-use super::{is_large, pack};
+use super::{Packer, is_large};
 
 /// [`fold_weights`] before each of the engine's passes.
 #[derive(Clone, Debug)]
-pub(super) struct FoldWeights;
+pub(super) struct FoldWeights(pub(super) Arc<dyn Packer>);
 
 impl TypedPass for FoldWeights {
     fn reset(&mut self) -> TractResult<()> {
@@ -29,17 +29,17 @@ impl TypedPass for FoldWeights {
     }
 
     fn run_direct(&mut self, model: &mut TypedModel) -> TractResult<bool> {
-        fold_weights(model)
+        fold_weights(model, &*self.0)
     }
 }
 
 /// Reshapes and packs weights that nothing else reads, each in its own place; says
 /// whether there were any.
-pub(super) fn fold_weights(model: &mut TypedModel) -> TractResult<bool> {
+pub(super) fn fold_weights(model: &mut TypedModel, packer: &dyn Packer) -> TractResult<bool> {
     let mut folded = false;
     for id in model.eval_order()? {
         if let Some(from) = sole_weight(model, id) {
-            fold(model, from, id)?;
+            fold(model, from, id, packer)?;
             folded = true;
         }
     }
@@ -63,7 +63,7 @@ fn sole_weight(model: &TypedModel, id: usize) -> Option<usize> {
 }
 
 /// Makes a constant of the node `to`, and nothing of the constant `from`.
-fn fold(model: &mut TypedModel, from: usize, to: usize) -> TractResult<()> {
+fn fold(model: &mut TypedModel, from: usize, to: usize, packer: &dyn Packer) -> TractResult<()> {
     let source = &mut model.nodes[from];
     let weights = source.op_as::<Const>().map(|konst| Arc::clone(konst.val()));
     let weights = weights.context("a constant is no constant any more")?;
@@ -76,7 +76,7 @@ fn fold(model: &mut TypedModel, from: usize, to: usize) -> TractResult<()> {
     node.inputs.clear();
     let fact = &node.outputs[0].fact;
     let made = match op.downcast_ref::<OptMatMulPack>() {
-        Some(op) => pack::pack(op, weights, fact)?,
+        Some(op) => packer.pack(op, weights, fact)?,
         None => alone(op.as_ref(), weights)?,
     };
     let konst = Const::new_with_opt_exotic_fact(made, fact.exotic_fact.clone())?;

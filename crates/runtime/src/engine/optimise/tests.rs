@@ -78,7 +78,7 @@ fn answer(model: TypedModel) -> Vec<Vec<u32>> {
 #[test]
 fn the_plan_and_its_answers_are_the_engines() {
     let stock = model().into_optimized().unwrap();
-    let ours = optimise(model()).unwrap();
+    let ours = optimise(model(), in_memory()).unwrap();
     let (mut expected, mut found) = (operators(&stock), operators(&ours));
     expected.sort();
     found.sort();
@@ -103,6 +103,6 @@ fn a_weight_with_two_readers_is_left_alone() {
     };
     let before = two(&model);
     assert!(before.contains(&vec![200, 200]), "{before:?}");
-    assert!(!fold_weights(&mut model).unwrap());
+    assert!(!fold_weights(&mut model, &*in_memory()).unwrap());
     assert_eq!(two(&model), before);
 }
