@@ -6,8 +6,13 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use graft_tests::sandbox::{Sandbox, graft, run};
+
+/// Long enough for a machine that does other things too; waiting ends earlier.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Cargo builds it beside graft.
 fn graftd() -> PathBuf {
@@ -142,10 +147,13 @@ fn a_new_bundle_brings_its_own() {
     command.arg("--bundle").arg(&lab.bundle).arg("--weights").arg(&lab.weights);
     command.args(["--source", &lab.photos()]).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut graftd = Running(command.spawn().unwrap());
-    let mut log = BufReader::new(graftd.0.stderr.take().unwrap()).lines();
-    let mut wait_for = |words: &str| {
-        let line = log.by_ref().map(Result::unwrap).find(|line| line.contains(words));
-        line.unwrap_or_else(|| panic!("it never said {words:?}"))
+    let log = BufReader::new(graftd.0.stderr.take().unwrap()).lines();
+    let (sender, lines) = channel();
+    std::thread::spawn(move || log.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    let wait_for = |words: &str| {
+        let next = || lines.recv_timeout(PATIENCE);
+        let said = std::iter::from_fn(|| next().ok()).any(|line| line.contains(words));
+        assert!(said, "it never said {words:?}");
     };
     wait_for("written and mapped");
     let first = lab.file();

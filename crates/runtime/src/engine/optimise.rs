@@ -27,7 +27,7 @@ pub(super) use self::pack::{Matrix, in_blocks, in_memory, zero};
 /// What is a weight here. Smaller ones cost less than the care that is taken.
 pub(super) const LARGE_BYTES: usize = 64 << 10;
 
-/// Packs weights that one node alone reads, and where they are does not matter to it.
+/// Packs weights that one node alone reads, in memory or elsewhere.
 pub(super) trait Packer: Debug + Send + Sync {
     /// What `op` makes of `weights`, by the fact of its output.
     fn pack(

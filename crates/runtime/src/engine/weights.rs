@@ -42,7 +42,7 @@ pub(crate) struct WeightsFile {
 }
 
 /// One tensor of the model and where its panels are.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Weights {
     /// As the model's file calls the tensor.
     label: String,

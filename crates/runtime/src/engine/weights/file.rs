@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Weights;
 use super::find::Found;
 use crate::ENGINE;
-use crate::error::WeightsError;
+use crate::error::{WeightsError, hex};
 
 const MAGIC: [u8; 8] = *b"graftwts";
 
@@ -259,8 +259,4 @@ fn is_name(name: &str) -> bool {
 
 fn encode(head: &Head) -> Result<Vec<u8>, WeightsError> {
     serde_json::to_vec(head).map_err(|error| WeightsError::Head(error.to_string()))
-}
-
-fn hex(digest: &[u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
